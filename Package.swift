@@ -1,0 +1,135 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target is compiled the same way: Swift 6 mode, explicit imports, no warning left standing.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let jwtKit = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+
+func shared(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Shared/\(name)", swiftSettings: settings)
+}
+
+/// A service is a library, so that tests start the real thing, and an executable of a few lines beside it.
+func service(_ name: String, _ dependencies: [Target.Dependency], executable: String) -> [Target] {
+    [
+        .target(
+            name: name, dependencies: dependencies, path: "Services/\(name)", exclude: ["Main"],
+            swiftSettings: settings),
+        .executableTarget(
+            name: executable, dependencies: [.init(stringLiteral: name)], path: "Services/\(name)/Main",
+            swiftSettings: settings),
+    ]
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(name)", resources: resources,
+        swiftSettings: settings)
+}
+
+let package = Package(
+    name: "closter",
+    platforms: [.macOS(.v15)],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.0"),
+    ],
+    targets: [
+        // C libraries of the system: module maps, and inline functions for what Swift cannot import.
+        .systemLibrary(
+            name: "CLibpq", path: "Shared/CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+
+        // Shared: pure.
+        shared("JSON", []),
+        shared("EventSourcing", ["JSON"]),
+        shared("Events", ["EventSourcing", "JSON"]),
+        shared("Documents", ["EventSourcing", "JSON"]),
+
+        // Shared: the database, the outside and the process.
+        shared("Postgres", ["CLibpq", deque, logging]),
+        shared("EventStore", ["EventSourcing", "JSON", "Postgres", logging]),
+        shared("Runtime", [configuration, lifecycle, logging, metrics]),
+        shared("Identity", ["EventSourcing", "JSON", "Postgres", asyncHTTPClient, crypto, jwtKit, logging, nioCore]),
+        shared(
+            "Edge",
+            [
+                "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", httpTypes, hummingbird, lifecycle, logging,
+                metrics, nioCore,
+            ]),
+    ]
+        + service(
+            "Command",
+            [
+                "Documents", "Edge", "EventSourcing", "EventStore", "Events", "Identity", "JSON", "Postgres", "Runtime",
+                crypto, httpTypes, hummingbird, lifecycle, logging, metrics, nioCore,
+            ], executable: "closter-command")
+        + service(
+            "Projector",
+            [
+                "Documents", "Edge", "EventSourcing", "EventStore", "Events", "JSON", "Postgres", "Runtime", lifecycle,
+                logging, metrics,
+            ], executable: "closter-projector")
+        + service(
+            "Query",
+            [
+                "Documents", "Edge", "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", crypto, httpTypes,
+                hummingbird, lifecycle, logging, metrics, nioCore,
+            ], executable: "closter-query")
+        + service(
+            "Operator",
+            [
+                "Edge", "EventSourcing", "EventStore", "Identity", "JSON", "Postgres", "Runtime", argumentParser,
+                asyncHTTPClient, crypto, jwtKit, logging, nioCore,
+            ], executable: "closter")
+        + [
+            .target(
+                name: "TestSupport",
+                dependencies: ["EventSourcing", "EventStore", "Identity", "JSON", "Postgres", logging, subprocess],
+                path: "Tests/Support", swiftSettings: settings),
+            tests("JSON", ["JSON"]),
+            tests("EventSourcing", ["EventSourcing", "JSON"]),
+            tests("Events", ["Events", "EventSourcing", "JSON"], resources: [.copy("Fixtures")]),
+            tests("Documents", ["Documents", "EventSourcing", "JSON"]),
+            tests("Postgres", ["Postgres", "TestSupport", logging]),
+            tests("Database", ["Postgres", "TestSupport", logging]),
+            tests("EventStore", ["EventSourcing", "EventStore", "JSON", "Postgres", "TestSupport", logging]),
+            tests("Runtime", ["Runtime", "TestSupport", logging, metrics]),
+            tests("Identity", ["EventSourcing", "Identity", "JSON", "TestSupport", jwtKit, logging]),
+            tests("Edge", ["Edge", "Identity", "JSON", "TestSupport", httpTypes, hummingbird, logging]),
+            tests("Command", ["Command", "Documents", "EventSourcing", "EventStore", "Events", "JSON", "TestSupport"]),
+            tests("Projector", ["Documents", "EventSourcing", "EventStore", "Events", "JSON", "Postgres", "Projector", "TestSupport", logging]),
+            tests("Query", ["Documents", "EventSourcing", "JSON", "Postgres", "Query", "TestSupport", logging]),
+            tests("Operator", ["Operator", "TestSupport", argumentParser]),
+            tests("System", ["EventSourcing", "JSON", "Postgres", "TestSupport", asyncHTTPClient, logging]),
+        ]
+)

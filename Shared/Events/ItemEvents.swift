@@ -56,7 +56,8 @@ public struct ImportedItem: Equatable, Sendable {
         self.values = values
     }
 
-    var json: JSONValue { ["key": .string(key), "values": .object(values)] }
+    /// The stored form, in events and in the item's state.
+    public var json: JSONValue { ["key": .string(key), "values": .object(values)] }
 
     init?(_ payload: PayloadReader) throws(EventDecodingError) {
         guard let payload = try payload.nested("imported") else { return nil }

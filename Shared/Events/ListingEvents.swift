@@ -51,13 +51,16 @@ public enum ListingEvent: StorableEvent {
             payload["imported"] = event.imported?.json
         case .published(let event):
             payload["price"] = event.price.json
+            payload["imported"] = event.imported?.json
         case .priceChanged(let event):
             payload["price"] = event.price.json
             payload["previous"] = event.previous.json
             payload["lowest_price_30d"] = event.lowestPrice30d?.json
             payload["imported"] = event.imported?.json
-        case .paused, .resumed:
-            break
+        case .paused(let event):
+            payload["imported"] = event.imported?.json
+        case .resumed(let event):
+            payload["imported"] = event.imported?.json
         case .ended(let event):
             payload["reason"] = .string(event.reason.rawValue)
             payload["price"] = event.price?.json
@@ -74,7 +77,9 @@ public enum ListingEvent: StorableEvent {
                     itemID: itemID, price: try payload.money("price"), channel: try payload.string("channel"),
                     imported: try ImportedListing(payload)))
         case "ProductPublished":
-            self = .published(ProductPublished(itemID: itemID, price: try payload.money("price")))
+            self = .published(
+                ProductPublished(
+                    itemID: itemID, price: try payload.money("price"), imported: try ImportedListing(payload)))
         case "ListingPriceChanged":
             self = .priceChanged(
                 ListingPriceChanged(
@@ -82,9 +87,9 @@ public enum ListingEvent: StorableEvent {
                     lowestPrice30d: try payload.optionalMoney("lowest_price_30d"),
                     imported: try ImportedListing(payload)))
         case "ListingPaused":
-            self = .paused(ListingPaused(itemID: itemID))
+            self = .paused(ListingPaused(itemID: itemID, imported: try ImportedListing(payload)))
         case "ListingResumed":
-            self = .resumed(ListingResumed(itemID: itemID))
+            self = .resumed(ListingResumed(itemID: itemID, imported: try ImportedListing(payload)))
         default:
             let reason = try payload.required("reason") { $0.stringValue.flatMap(ListingEnded.Reason.init(rawValue:)) }
             self = .ended(ListingEnded(itemID: itemID, reason: reason, price: try payload.optionalMoney("price")))
@@ -94,23 +99,31 @@ public enum ListingEvent: StorableEvent {
 
 /// What an import's file said of a listing: the base of the three-way merge when the file comes again, changed.
 public struct ImportedListing: Equatable, Sendable {
+    /// Names the row for ever, as the item's does.
+    public var key: String?
     public var price: Money?
     public var published: Bool
 
-    public init(price: Money?, published: Bool) {
+    public init(key: String? = nil, price: Money?, published: Bool) {
+        self.key = key
         self.price = price
         self.published = published
     }
 
-    var json: JSONValue {
-        var object: JSONObject = ["published": .bool(published)]
+    /// The stored form, in events and in the listing's state.
+    public var json: JSONValue {
+        var object = JSONObject()
+        object["key"] = key.map(JSONValue.string)
         object["price"] = price?.json
+        object["published"] = .bool(published)
         return .object(object)
     }
 
     init?(_ payload: PayloadReader) throws(EventDecodingError) {
         guard let payload = try payload.nested("imported") else { return nil }
-        self.init(price: try payload.optionalMoney("price"), published: try payload.bool("published"))
+        self.init(
+            key: try payload.optionalString("key"), price: try payload.optionalMoney("price"),
+            published: try payload.bool("published"))
     }
 }
 
@@ -132,10 +145,12 @@ public struct ProductPublished: Equatable, Sendable {
     public var itemID: UUID
     /// The price in force at publication.
     public var price: Money
+    public var imported: ImportedListing?
 
-    public init(itemID: UUID, price: Money) {
+    public init(itemID: UUID, price: Money, imported: ImportedListing? = nil) {
         self.itemID = itemID
         self.price = price
+        self.imported = imported
     }
 }
 
@@ -161,14 +176,22 @@ public struct ListingPriceChanged: Equatable, Sendable {
 
 public struct ListingPaused: Equatable, Sendable {
     public var itemID: UUID
+    public var imported: ImportedListing?
 
-    public init(itemID: UUID) { self.itemID = itemID }
+    public init(itemID: UUID, imported: ImportedListing? = nil) {
+        self.itemID = itemID
+        self.imported = imported
+    }
 }
 
 public struct ListingResumed: Equatable, Sendable {
     public var itemID: UUID
+    public var imported: ImportedListing?
 
-    public init(itemID: UUID) { self.itemID = itemID }
+    public init(itemID: UUID, imported: ImportedListing? = nil) {
+        self.itemID = itemID
+        self.imported = imported
+    }
 }
 
 public struct ListingEnded: Equatable, Sendable {

@@ -64,7 +64,8 @@ struct JSONParser {
 
     /// Something other than what the grammar wants stands here: bytes ≥ 0x80 that are no UTF-8 are called that.
     private func unexpected() -> JSONParseError {
-        error(at < end && start[at] >= 0x80 && UTF8Scan.sequenceLength(start, at, end) == nil ? .invalidUTF8 : .malformed)
+        error(
+            at < end && start[at] >= 0x80 && UTF8Scan.sequenceLength(start, at, end) == nil ? .invalidUTF8 : .malformed)
     }
 
     /// 0 at the end, which is no byte of the grammar.
@@ -287,7 +288,9 @@ struct JSONParser {
                 sawNullCharacter = true
                 if stopsAtNullCharacter { throw error(.nullCharacter, at: place) }
             }
-            if unit & 0xFC00 == 0xD800, at + 1 < end, start[at] == UInt8(ascii: "\\"), start[at + 1] == UInt8(ascii: "u") {
+            if unit & 0xFC00 == 0xD800, at + 1 < end, start[at] == UInt8(ascii: "\\"),
+                start[at + 1] == UInt8(ascii: "u")
+            {
                 at += 2
                 let low = try hexUnit(place)
                 guard low & 0xFC00 == 0xDC00 else { throw error(.malformed, at: place) }

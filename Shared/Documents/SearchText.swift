@@ -1,0 +1,123 @@
+import Foundation
+import JSON
+
+/// How text is made searchable: folded to plain lower-case words that match by their beginnings. Pure, and the same
+/// everywhere: no locale takes part.
+public enum SearchText {
+    /// Longer words are cut, in texts and in queries alike, so they still meet.
+    static let maximumWordLength = 100
+    static let maximumWords = 4000
+    static let maximumQueryWords = 16
+
+    /// The words of a text, in order: lower case, without accents, compatibility forms resolved, Polish `ł` and its
+    /// like as plain letters, `ß` as `ss`, `æ` as `ae`. Apostrophes vanish (`Levi's` is `levis`), everything else
+    /// that is no letter or number separates.
+    public static func fold(_ text: String) -> [String] {
+        var words: [String] = []
+        var word: [UInt8] = []
+        func finish() {
+            if !word.isEmpty { words.append(cut(word)) }
+            word.removeAll(keepingCapacity: true)
+        }
+        if text.utf8.allSatisfy({ $0 < 0x80 }) {
+            for byte in text.utf8 {
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): word.append(byte)
+                case UInt8(ascii: "A")...UInt8(ascii: "Z"): word.append(byte | 0x20)
+                case UInt8(ascii: "'"): break
+                default: finish()
+                }
+            }
+        } else {
+            for scalar in text.decomposedStringWithCompatibilityMapping.unicodeScalars {
+                switch Letter(scalar) {
+                case .text(let folded): word.append(contentsOf: folded.utf8)
+                case .nothing: break
+                case .separator: finish()
+                }
+            }
+        }
+        finish()
+        return words
+    }
+
+    /// The distinct words by which an item, and so each of its listings, is found; sorted, ready for Postgres's
+    /// `array_to_tsvector`. `sku` and `attributes.internal` are not among them, because a storefront must not find
+    /// by what it may not see.
+    public static func words(of item: ItemRecord) -> [String] {
+        var texts = [item.title, item.brand, item.category, item.size, item.color, item.material].compactMap(\.self)
+        for (name, value) in item.attributes where name != "internal" { texts += strings(in: value) }
+        if let description = item.description { texts.append(description) }
+        var words: Set<String> = []
+        for text in texts {
+            for word in fold(text) where words.count < maximumWords { words.insert(word) }
+        }
+        return words.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+
+    /// A `tsquery` text that finds what has, for every word of `q`, a word that begins with it: `'zakiet':* & 'czarn':*`.
+    /// To be cast, not parsed by `to_tsquery`. nil where `q` has no words: it finds nothing.
+    public static func prefixQuery(_ q: String) -> String? {
+        var terms: [String] = []
+        for word in fold(q) {
+            let quoted = word.replacing("\\", with: "\\\\").replacing("'", with: "''")
+            let term = "'\(quoted)':*"
+            if !terms.contains(term) { terms.append(term) }
+            if terms.count == maximumQueryWords { break }
+        }
+        return terms.isEmpty ? nil : terms.joined(separator: " & ")
+    }
+
+    private static func strings(in value: JSONValue) -> [String] {
+        switch value {
+        case .string(let text): [text]
+        case .integer(let number): [String(number)]
+        case .array(let elements): elements.flatMap(strings(in:))
+        case .object(let object): object.members.flatMap { strings(in: $0.value) }
+        case .null, .bool, .number: []
+        }
+    }
+
+    /// Cut at the start of a character.
+    private static func cut(_ word: [UInt8]) -> String {
+        guard word.count > maximumWordLength else { return String(decoding: word, as: UTF8.self) }
+        var end = maximumWordLength
+        while word[end] & 0xC0 == 0x80 { end -= 1 }
+        return String(decoding: word[..<end], as: UTF8.self)
+    }
+}
+
+/// What a scalar of a decomposed text is for searching.
+private enum Letter {
+    case text(String)
+    case nothing
+    case separator
+
+    init(_ scalar: Unicode.Scalar) {
+        if let folded = Self.special[scalar] {
+            self = .text(folded)
+            return
+        }
+        switch scalar.value {
+        case 0x27, 0x2019, 0x02BC, 0xAD, 0x200B...0x200D, 0xFE00...0xFE0F: self = .nothing
+        // Combining marks that are accents. Those of Indic scripts or kana are part of the letter and stay.
+        case 0x0300...0x036F, 0x1AB0...0x1AFF, 0x1DC0...0x1DFF, 0x20D0...0x20FF, 0xFE20...0xFE2F: self = .nothing
+        default:
+            let properties = scalar.properties
+            switch properties.generalCategory {
+            case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .decimalNumber,
+                .letterNumber, .otherNumber, .nonspacingMark, .spacingMark:
+                let lower = properties.lowercaseMapping
+                self = .text(lower.unicodeScalars.first.flatMap { Self.special[$0] } ?? lower)
+            default: self = .separator
+            }
+        }
+    }
+
+    /// Letters that Unicode does not take apart, lower and upper case.
+    private static let special: [Unicode.Scalar: String] = [
+        "ł": "l", "Ł": "l", "ß": "ss", "ẞ": "ss", "ø": "o", "Ø": "o", "æ": "ae", "Æ": "ae", "œ": "oe", "Œ": "oe",
+        "đ": "d", "Đ": "d", "ð": "d", "Ð": "d", "þ": "th", "Þ": "th", "ħ": "h", "Ħ": "h", "ı": "i", "ŋ": "n",
+        "Ŋ": "n", "ŧ": "t", "Ŧ": "t", "ĸ": "k", "ς": "σ", "ə": "e", "Ə": "e",
+    ]
+}

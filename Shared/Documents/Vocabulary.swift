@@ -1,0 +1,36 @@
+/// The words of the API. Only ever add.
+public enum ItemCondition: String, CaseIterable, Sendable {
+    case newWithTags = "new_with_tags"
+    case excellent
+    case veryGood = "very_good"
+    case good, fair, ungraded
+}
+
+/// Where an item stands; worked out from the item and its listings.
+public enum ItemStatus: String, CaseIterable, Sendable {
+    /// There, and on no open listing.
+    case received
+    /// It has an open listing: a draft, a published or a paused one.
+    case listed
+    /// No listing is open and one ended as sold.
+    case sold
+    case deleted
+}
+
+public enum ListingStatus: String, CaseIterable, Sendable {
+    case draft, published, paused, ended
+
+    public var isOpen: Bool { self != .ended }
+}
+
+public enum ListingEndReason: String, CaseIterable, Sendable {
+    case withdrawn, sold, expired, error
+}
+
+public enum ImportStatus: String, CaseIterable, Sendable {
+    case queued, running, done, failed
+}
+
+public enum ImportOutcome: String, CaseIterable, Sendable {
+    case created, changed, unchanged, rejected, noted
+}

@@ -1,0 +1,115 @@
+import Configuration
+import Foundation
+public import Logging
+
+/// What a service reads from its environment, once, at start.
+///
+/// | key | meaning | default |
+/// |---|---|---|
+/// | `CLOSTER_DATABASE_URL` | connection URL of this service's own role (secret) | required by most |
+/// | `CLOSTER_HTTP_HOST` | address to listen on | `127.0.0.1` |
+/// | `CLOSTER_HTTP_PORT` | port to listen on, 0 = any free one | given by the service |
+/// | `CLOSTER_QUERY_URL` | public base URL of the query service, for `Location` | required by command |
+/// | `CLOSTER_COMMAND_URL` | public base URL of the command service | none |
+/// | `CLOSTER_AUTH_DEV_JWKS` | file with the development issuer's public keys | none |
+/// | `CLOSTER_STACK_PROJECT` | Stack Auth project whose tokens are accepted | none |
+/// | `CLOSTER_STACK_JWKS_URL` | where that project's keys are | Stack Auth's own address |
+/// | `CLOSTER_FINGERPRINT_KEY` | hex, at least 32 bytes: key of the idempotency fingerprints (secret) | required by command |
+/// | `CLOSTER_DOORBELL` | `on` or `off`: whether NOTIFY is rung and listened to | `on` |
+/// | `CLOSTER_POLL_MS` | interval of the polls that make doorbells dispensable, 10 to 60000 | `250` |
+/// | `CLOSTER_LOG_LEVEL` | `trace` … `critical` | `info` |
+/// | `CLOSTER_READ_SWITCHES` | path of the read-switch file | none |
+/// | `CLOSTER_PLATFORM_OPERATORS` | comma-separated token subjects that may create tenants | none |
+/// | `CLOSTER_SHARD` | shard this process works for | `main` |
+///
+/// Exactly one of `CLOSTER_AUTH_DEV_JWKS` and `CLOSTER_STACK_PROJECT` may be set: a process that trusts a real
+/// project never also trusts a development key. An empty variable counts as absent.
+public struct ServiceConfiguration: Sendable, CustomStringConvertible {
+    /// Who vouches for operators.
+    public enum Issuer: Equatable, Sendable {
+        /// Public keys in a file, made by `closter token`.
+        case development(jwksPath: String)
+        /// A Stack Auth project; `jwksURL` is nil for the project's standard address.
+        case stack(project: String, jwksURL: String?)
+    }
+
+    /// What a service cannot do without; a missing one is a problem at start, not at the first request.
+    public struct Requirements: OptionSet, Sendable {
+        public var rawValue: Int
+        public init(rawValue: Int) { self.rawValue = rawValue }
+
+        public static let database = Requirements(rawValue: 1)
+        public static let issuer = Requirements(rawValue: 2)
+        public static let fingerprintKey = Requirements(rawValue: 4)
+        public static let queryURL = Requirements(rawValue: 8)
+    }
+
+    public var service: String
+    public var databaseURL: Secret<String>?
+    public var httpHost: String
+    public var httpPort: Int
+    /// Without a trailing slash.
+    public var queryURL: String?
+    /// Without a trailing slash.
+    public var commandURL: String?
+    public var issuer: Issuer?
+    public var fingerprintKey: Secret<[UInt8]>?
+    public var doorbell: Bool
+    public var poll: Duration
+    public var logLevel: Logger.Level
+    public var readSwitches: String?
+    public var platformOperators: Set<String>
+    public var shard: String
+
+    /// Reads and validates; throws every problem at once.
+    /// - Parameter environment: instead of the process's own.
+    public init(
+        service: String,
+        requires: Requirements = [],
+        defaultPort: Int = 0,
+        environment: [String: String]? = nil
+    ) throws(ConfigurationError) {
+        var reader = EnvironmentReader(environment: environment ?? ProcessInfo.processInfo.environment)
+
+        let databaseURL = reader.text("CLOSTER_DATABASE_URL", secret: true)
+        if let databaseURL, !databaseURL.hasPrefix("postgres://"), !databaseURL.hasPrefix("postgresql://") {
+            reader.report("CLOSTER_DATABASE_URL", "must start with postgres:// or postgresql://")
+        }
+        if databaseURL == nil, requires.contains(.database) { reader.require("CLOSTER_DATABASE_URL") }
+        let queryURL = reader.url("CLOSTER_QUERY_URL")
+        if queryURL == nil, requires.contains(.queryURL) { reader.require("CLOSTER_QUERY_URL") }
+        let fingerprintKey = reader.hex("CLOSTER_FINGERPRINT_KEY", minimumBytes: 32)
+        if fingerprintKey == nil, requires.contains(.fingerprintKey) { reader.require("CLOSTER_FINGERPRINT_KEY") }
+
+        self.service = service
+        self.databaseURL = databaseURL.map(Secret.init)
+        self.httpHost = reader.text("CLOSTER_HTTP_HOST") ?? "127.0.0.1"
+        self.httpPort = reader.integer("CLOSTER_HTTP_PORT", in: 0...65_535) ?? defaultPort
+        self.queryURL = queryURL
+        self.commandURL = reader.url("CLOSTER_COMMAND_URL")
+        self.issuer = reader.issuer(required: requires.contains(.issuer))
+        self.fingerprintKey = fingerprintKey.map(Secret.init)
+        self.doorbell = reader.onOff("CLOSTER_DOORBELL") ?? true
+        self.poll = .milliseconds(reader.integer("CLOSTER_POLL_MS", in: 10...60_000) ?? 250)
+        self.logLevel = reader.logLevel("CLOSTER_LOG_LEVEL") ?? .info
+        self.readSwitches = reader.text("CLOSTER_READ_SWITCHES")
+        self.platformOperators = Set(
+            (reader.text("CLOSTER_PLATFORM_OPERATORS") ?? "").split(separator: ",")
+                .map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty })
+        self.shard = reader.identifier("CLOSTER_SHARD") ?? "main"
+
+        let problems = reader.problems
+        if !problems.isEmpty { throw ConfigurationError(service: service, problems: problems) }
+    }
+
+    /// Safe to log: secrets are redacted.
+    public var description: String {
+        """
+        \(service): http \(httpHost):\(httpPort), database \(databaseURL == nil ? "none" : "<redacted>"), \
+        issuer \(issuer.map { "\($0)" } ?? "none"), query \(queryURL ?? "none"), command \(commandURL ?? "none"), \
+        fingerprint key \(fingerprintKey == nil ? "none" : "<redacted>"), doorbell \(doorbell ? "on" : "off"), \
+        poll \(poll), log level \(logLevel), read switches \(readSwitches ?? "none"), \
+        platform operators \(platformOperators.count), shard \(shard)
+        """
+    }
+}

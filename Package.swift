@@ -22,6 +22,8 @@ let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "sw
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 
 func shared(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -77,7 +79,7 @@ let package = Package(
 
         // Shared: the database, the outside and the process.
         shared("Postgres", ["CLibpq", deque, logging]),
-        shared("EventStore", ["EventSourcing", "JSON", "Postgres", logging]),
+        shared("EventStore", ["EventSourcing", "JSON", "Postgres", deque, logging]),
         shared("Runtime", [configuration, lifecycle, logging, metrics]),
         shared("Identity", ["EventSourcing", "JSON", "Postgres", asyncHTTPClient, crypto, jwtKit, logging, nioCore]),
         shared(
@@ -91,7 +93,7 @@ let package = Package(
             "Command",
             [
                 "Documents", "Edge", "EventSourcing", "EventStore", "Events", "Identity", "JSON", "Postgres", "Runtime",
-                crypto, httpTypes, hummingbird, lifecycle, logging, metrics, nioCore,
+                crypto, deque, httpTypes, hummingbird, lifecycle, logging, metrics, nioCore,
             ], executable: "closter-command")
         + service(
             "Projector",
@@ -108,8 +110,7 @@ let package = Package(
         + service(
             "Operator",
             [
-                "Edge", "EventSourcing", "EventStore", "Identity", "JSON", "Postgres", "Runtime", argumentParser,
-                asyncHTTPClient, crypto, jwtKit, logging, nioCore,
+                "EventSourcing", "Identity", "JSON", "Postgres", argumentParser, asyncHTTPClient, logging, nioCore,
             ], executable: "closter")
         + [
             .target(
@@ -127,9 +128,20 @@ let package = Package(
             tests("Identity", ["EventSourcing", "Identity", "JSON", "TestSupport", jwtKit, logging]),
             tests("Edge", ["Edge", "Identity", "JSON", "TestSupport", httpTypes, hummingbird, logging]),
             tests("Command", ["Command", "Documents", "EventSourcing", "EventStore", "Events", "JSON", "TestSupport"]),
-            tests("Projector", ["Documents", "EventSourcing", "EventStore", "Events", "JSON", "Postgres", "Projector", "TestSupport", logging]),
+            tests(
+                "Projector",
+                [
+                    "Documents", "EventSourcing", "EventStore", "Events", "JSON", "Postgres", "Projector",
+                    "TestSupport", logging,
+                ]),
             tests("Query", ["Documents", "EventSourcing", "JSON", "Postgres", "Query", "TestSupport", logging]),
-            tests("Operator", ["Operator", "TestSupport", argumentParser]),
+            tests(
+                "Operator",
+                [
+                    "EventSourcing", "Identity", "JSON", "Operator", "Postgres", "TestSupport", logging, nioCore,
+                    nioHTTP1,
+                    nioPosix,
+                ]),
             tests("System", ["EventSourcing", "JSON", "Postgres", "TestSupport", asyncHTTPClient, logging]),
         ]
 )

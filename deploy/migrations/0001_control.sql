@@ -5,6 +5,9 @@ CREATE SCHEMA IF NOT EXISTS closter;
 GRANT USAGE ON SCHEMA closter
     TO closter_operator, closter_command, closter_projector, closter_query, closter_worker, closter_append, closter_search;
 
+-- Made by the migrator; a service is ready only if the schema has its version.
+GRANT SELECT ON closter.migrations TO closter_operator, closter_command, closter_projector, closter_query, closter_worker;
+
 CREATE TABLE closter.shards (
     name       text PRIMARY KEY CHECK (name ~ '^[a-z][a-z0-9_]{0,30}$'),
     -- Goes into every position token. A new one is drawn when the database is restored or fails over with loss,

@@ -38,6 +38,7 @@ RETURNS TABLE (
     first_position bigint,      -- appended, replayed: null where it had no events
     recorded_at    timestamptz,
     fingerprint    bytea,       -- replayed: of the first request
+    command_id     uuid,        -- appended, replayed: of the intent that took effect
     claim_kind     text,
     claim_value    text
 )
@@ -60,6 +61,7 @@ DECLARE
     categories    text[] := i_category;
     streams       uuid[] := i_stream;
     prints   bytea[] := array_fill(NULL::bytea, ARRAY[intents]);
+    commands uuid[] := i_command;
     kinds    text[] := array_fill(NULL::text, ARRAY[intents]);
     vals     text[] := array_fill(NULL::text, ARRAY[intents]);
     found    record;
@@ -87,6 +89,7 @@ BEGIN
         firsts[found.ordinal] := found.first_position;
         recorded_ats[found.ordinal] := found.recorded_at;
         prints[found.ordinal] := found.fingerprint;
+        commands[found.ordinal] := found.command_id;
     END LOOP;
 
     -- Has a stream it was decided on moved?
@@ -202,9 +205,10 @@ BEGIN
     END IF;
 
     RETURN QUERY
-    SELECT r.ordinal::int, r.verdict, r.category, r.stream, r.version, r.last, r.first, r.recorded, r.print, r.kind, r.value
-    FROM unnest(verdict, categories, streams, versions, lasts, firsts, recorded_ats, prints, kinds, vals)
-        WITH ORDINALITY AS r (verdict, category, stream, version, last, first, recorded, print, kind, value, ordinal);
+    SELECT r.ordinal::int, r.verdict, r.category, r.stream, r.version, r.last, r.first, r.recorded, r.print,
+           r.command, r.kind, r.value
+    FROM unnest(verdict, categories, streams, versions, lasts, firsts, recorded_ats, prints, commands, kinds, vals)
+        WITH ORDINALITY AS r (verdict, category, stream, version, last, first, recorded, print, command, kind, value, ordinal);
 END;
 $$;
 

@@ -70,6 +70,7 @@ CREATE TABLE main.items_template (
     PRIMARY KEY (tenant_id, id)
 ) WITH (fillfactor = 85);
 CREATE INDEX ON main.items_template (tenant_id, created_at DESC, id DESC);
+CREATE INDEX ON main.items_template (tenant_id, created_at DESC, id DESC) WHERE public_document IS NOT NULL;
 CREATE INDEX ON main.items_template (tenant_id, status, created_at DESC, id DESC);
 CREATE INDEX ON main.items_template (tenant_id, brand, created_at DESC, id DESC);
 CREATE INDEX ON main.items_template (tenant_id, category, created_at DESC, id DESC);

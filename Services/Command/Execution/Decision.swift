@@ -1,0 +1,82 @@
+import EventSourcing
+import EventStore
+import Events
+import Foundation
+import Postgres
+
+/// One attempt at deciding an intent: what it reads, and what it would append.
+///
+/// A route's closure loads aggregates, calls their pure decisions and hands the events back. It may run several times,
+/// so it makes nothing that must stay the same: identifiers and the time come from outside.
+struct Decision {
+    let tenant: TenantID
+    private let reader: StateReader
+    private let cache: StateCache
+    private let isFresh: Bool
+
+    /// Whether something in it may be old.
+    private(set) var usesCache = false
+    private(set) var expectations: [Expectation] = []
+    private(set) var changes: [StreamChange] = []
+    private(set) var claims: [ClaimChange] = []
+    private(set) var appended: [(key: StateCache.Key, version: Int64, state: any Sendable)] = []
+    private(set) var primary: (stream: StreamID, version: Int64, position: Int64)?
+
+    init(tenant: TenantID, reader: StateReader, cache: StateCache, isFresh: Bool) {
+        self.tenant = tenant
+        self.reader = reader
+        self.cache = cache
+        self.isFresh = isFresh
+    }
+
+    /// Loads a stream. The intent depends on its version from here on. The first one loaded is the intent's primary
+    /// stream, the one the answer speaks of.
+    mutating func load<A: StoredAggregate>(_ type: A.Type, _ id: UUID) async throws -> Snapshot<A> {
+        let snapshot = try await read(type, id)
+        if primary == nil { primary = (snapshot.stream, snapshot.version, snapshot.position) }
+        expectations.append(Expectation(snapshot.stream, at: snapshot.version))
+        return snapshot
+    }
+
+    /// Appends events to a loaded stream, with the claims that follow from the change of its state.
+    mutating func append<A: StoredAggregate>(_ events: [A.Event], to snapshot: Snapshot<A>, guards: [Claim] = []) {
+        guard !events.isEmpty else { return }
+        let state = A.fold(events, from: snapshot.state)
+        let version = snapshot.version + Int64(events.count)
+        changes.append(
+            StreamChange(
+                stream: snapshot.stream, from: snapshot.version,
+                events: events.map { NewEvent(type: $0.type, schema: $0.schema, data: $0.bytes) },
+                state: A.encode(state)))
+        for claim in A.claims(before: snapshot.state, after: state) + guards {
+            claims.append(claim.change(by: snapshot.stream))
+        }
+        appended.append((.init(tenant: tenant, stream: snapshot.stream), version, state))
+        if primary?.stream == snapshot.stream { primary?.version = version }
+    }
+
+    private mutating func read<A: StoredAggregate>(_ type: A.Type, _ id: UUID) async throws -> Snapshot<A> {
+        let stream = StreamID(type, id)
+        let key = StateCache.Key(tenant: tenant, stream: stream)
+        if !isFresh, let entry = cache[key], let state = entry.state as? A.State {
+            usesCache = true
+            return Snapshot(stream: stream, version: entry.version, position: entry.position, state: state)
+        }
+        guard let stored = try await reader.state(tenant, stream) else {
+            return Snapshot(stream: stream, version: 0, position: 0, state: A.initial)
+        }
+        let state = try A.decode(stored.json)
+        cache.store(.init(version: stored.version, position: stored.position, state: state), for: key)
+        return Snapshot(stream: stream, version: stored.version, position: stored.position, state: state)
+    }
+}
+
+extension Claim {
+    func change(by stream: StreamID) -> ClaimChange {
+        switch self {
+        case .take(let kind, let value): .take(kind: kind, value: value, stream: stream)
+        case .release(let kind, let value): .release(kind: kind, value: value, stream: stream)
+        case .absent(let kind, let prefix): .absent(kind: kind, prefix: prefix)
+        }
+    }
+}

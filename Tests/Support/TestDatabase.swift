@@ -1,0 +1,86 @@
+public import Foundation
+import Logging
+public import Postgres
+
+/// A database of its own for a suite, migrated as a new installation is, on the server of CLOSTER_TEST_DATABASE_URL.
+public struct TestDatabase: Sendable {
+    public let name: String
+    private let server: URLComponents
+
+    /// The checkout, found from where this file lies.
+    public static let checkout = URL(filePath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    public static var migrations: String { checkout.appending(path: "deploy/migrations").path }
+    public static var roles: URL { checkout.appending(path: "deploy/roles/roles.sql") }
+
+    public struct NoServer: Error, CustomStringConvertible {
+        public var description: String { "CLOSTER_TEST_DATABASE_URL names no server; deploy/test starts one" }
+    }
+
+    public static func make(migrated: Bool = true) async throws -> TestDatabase {
+        guard let text = ProcessInfo.processInfo.environment["CLOSTER_TEST_DATABASE_URL"],
+            let server = URLComponents(string: text)
+        else { throw NoServer() }
+        let name = "test_" + UUID().uuidString.lowercased().replacingOccurrences(of: "-", with: "")
+        let database = TestDatabase(name: name, server: server)
+        let administrator = try await PostgresConnection.connect(
+            PostgresConfiguration(url: text), logger: Logger(label: "test"))
+        try await administrator.simple("CREATE DATABASE \(name)")
+        await administrator.close()
+        if migrated { try await database.migrate() }
+        return database
+    }
+
+    public func migrate() async throws {
+        let connection = try await connect()
+        // Roles belong to the whole server: suites that start together take turns.
+        try await connection.simple("SELECT pg_advisory_lock(7041)")
+        try await connection.simple(try String(contentsOf: Self.roles, encoding: .utf8))
+        try await connection.simple("SELECT pg_advisory_unlock(7041)")
+        try await connection.simple("SET ROLE closter_owner")
+        _ = try await Migrator(directory: Self.migrations).migrate(connection)
+        await connection.close()
+    }
+
+    /// - Parameter role: nil for the administrator.
+    public func url(as role: String? = nil) -> String {
+        var components = server
+        components.path = "/" + name
+        if let role {
+            components.user = role
+            components.password = nil
+        }
+        return components.string ?? ""
+    }
+
+    public func configuration(as role: String? = nil) throws -> PostgresConfiguration {
+        try PostgresConfiguration(url: url(as: role))
+    }
+
+    public func connect(as role: String? = nil) async throws -> PostgresConnection {
+        try await PostgresConnection.connect(configuration(as: role), logger: Logger(label: "test"))
+    }
+
+    public func drop() async {
+        guard let url = ProcessInfo.processInfo.environment["CLOSTER_TEST_DATABASE_URL"],
+            let configuration = try? PostgresConfiguration(url: url),
+            let administrator = try? await PostgresConnection.connect(configuration, logger: Logger(label: "test"))
+        else { return }
+        try? await administrator.simple("DROP DATABASE IF EXISTS \(name) WITH (FORCE)")
+        await administrator.close()
+    }
+
+    /// Makes a database, lends it and drops it.
+    public static func with<Value>(_ body: (TestDatabase) async throws -> Value) async throws -> Value {
+        let database = try await make()
+        do {
+            let value = try await body(database)
+            await database.drop()
+            return value
+        } catch {
+            await database.drop()
+            throw error
+        }
+    }
+}

@@ -53,6 +53,6 @@ extension ItemRecord {
         writer.strings("photos", photos)
         var attributes = attributes
         if audience == .storefront { attributes["internal"] = nil }
-        writer.member("attributes", .object(attributes))
+        writer.member("attributes", value: .object(attributes))
     }
 }

@@ -102,8 +102,8 @@ public struct ItemRecord: Equatable, Sendable {
         if let material { writer.member("material", material) }
         if let sku { writer.member("sku", sku) }
         writer.strings("photos", photos)
-        writer.member("attributes", .object(attributes))
-        if let imported { writer.member("imported", imported) }
+        writer.member("attributes", value: .object(attributes))
+        if let imported { writer.member("imported", value: imported) }
         writer.time("created_at", createdAt)
         writer.time("updated_at", updatedAt)
         writer.endObject()

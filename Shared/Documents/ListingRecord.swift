@@ -110,7 +110,7 @@ public struct ListingRecord: Equatable, Sendable {
         if let endedAt { writer.time("ended_at", endedAt) }
         if let endReason { writer.member("end_reason", endReason.rawValue) }
         if let soldPrice { writer.money("sold_price", soldPrice) }
-        if let imported { writer.member("imported", imported) }
+        if let imported { writer.member("imported", value: imported) }
         writer.time("created_at", createdAt)
         writer.time("updated_at", updatedAt)
         writer.endObject()

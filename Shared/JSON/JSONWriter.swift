@@ -111,7 +111,7 @@ public struct JSONWriter: Sendable {
         integer(value)
     }
 
-    public mutating func member(_ name: String, _ value: JSONValue) {
+    public mutating func member(_ name: String, value: JSONValue) {
         key(name)
         self.value(value)
     }

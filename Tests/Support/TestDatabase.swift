@@ -27,17 +27,16 @@ public struct TestDatabase: Sendable {
         let administrator = try await PostgresConnection.connect(
             PostgresConfiguration(url: text), logger: Logger(label: "test"))
         try await administrator.simple("CREATE DATABASE \(name)")
-        await administrator.close()
+        // Roles belong to the whole server and advisory locks to one database: suites take turns in the first one.
+        try await administrator.simple("SELECT pg_advisory_lock(7041)")
         if migrated { try await database.migrate() }
+        await administrator.close()
         return database
     }
 
     public func migrate() async throws {
         let connection = try await connect()
-        // Roles belong to the whole server: suites that start together take turns.
-        try await connection.simple("SELECT pg_advisory_lock(7041)")
         try await connection.simple(try String(contentsOf: Self.roles, encoding: .utf8))
-        try await connection.simple("SELECT pg_advisory_unlock(7041)")
         try await connection.simple("SET ROLE closter_owner")
         _ = try await Migrator(directory: Self.migrations).migrate(connection)
         await connection.close()

@@ -19,11 +19,12 @@ private func code(_ text: String) -> JSONParseError.Code? {
 }
 
 @Suite struct `Parsing JSON` {
-    @Test(arguments: [
-        ("null", JSONValue.null), ("true", true), ("false", false), (" \t\r\n 1 \n", 1), ("\"\"", ""),
-        ("[]", []), ("{}", [:]), ("[1,[2,[]],{}]", [1, [2, []], [:]]),
-        (#"{"a":1,"b":{"c":[null,true]}}"#, ["a": 1, "b": ["c": [nil, true]]]),
-    ] as [(String, JSONValue)])
+    @Test(
+        arguments: [
+            ("null", JSONValue.null), ("true", true), ("false", false), (" \t\r\n 1 \n", 1), ("\"\"", ""),
+            ("[]", []), ("{}", [:]), ("[1,[2,[]],{}]", [1, [2, []], [:]]),
+            (#"{"a":1,"b":{"c":[null,true]}}"#, ["a": 1, "b": ["c": [nil, true]]]),
+        ] as [(String, JSONValue)])
     func `a document becomes its value`(text: String, value: JSONValue) {
         #expect(parse(text) == .success(value))
     }

@@ -1,0 +1,81 @@
+import Foundation
+import JSON
+
+/// The one place that prints. Results go to standard output; progress, notes and failures to standard error.
+struct Console: Sendable {
+    private let out: @Sendable (String) -> Void
+    private let err: @Sendable (String) -> Void
+    /// Whether standard error is watched by a person: only then is there a progress bar.
+    let isInteractive: Bool
+    let width: Int
+
+    init(
+        out: @escaping @Sendable (String) -> Void, err: @escaping @Sendable (String) -> Void,
+        isInteractive: Bool = false, width: Int = 80
+    ) {
+        self.out = out
+        self.err = err
+        self.isInteractive = isInteractive
+        self.width = width
+    }
+
+    static var standard: Console {
+        Console(
+            out: { FileHandle.standardOutput.write(Data($0.utf8)) },
+            err: { FileHandle.standardError.write(Data($0.utf8)) },
+            isInteractive: isatty(STDERR_FILENO) == 1, width: terminalWidth())
+    }
+
+    /// A line of the result.
+    func line(_ text: String) { out(text.hasSuffix("\n") ? text : text + "\n") }
+
+    func json(_ value: JSONValue) { line(value.text) }
+
+    /// A word to the person at the terminal; scripts do not see it.
+    func note(_ text: String) {
+        if isInteractive { err(text + "\n") }
+    }
+
+    /// What scripts match: one line that starts with `closter: `. At a terminal the details get lines of their own.
+    func fail(_ failure: ToolFailure) {
+        let message = "closter: " + Self.singleLine(failure.message)
+        let details = failure.details.map(Self.singleLine)
+        if isInteractive {
+            err(([message] + details.map { "  " + $0 }).joined(separator: "\n") + "\n")
+        } else {
+            err(message + (details.isEmpty ? "" : " (" + details.joined(separator: "; ") + ")") + "\n")
+        }
+    }
+
+    /// Redraws the line of progress.
+    func progress(_ progress: Progress) {
+        if isInteractive { err("\r" + progress.rendered(width: width) + "\u{1B}[K") }
+    }
+
+    func endProgress() {
+        if isInteractive { err("\r\u{1B}[K") }
+    }
+
+    /// Left-aligned columns, as wide as their widest cell; nothing is cut.
+    func table(_ header: [String], _ rows: [[String]]) {
+        let all = [header] + rows
+        let widths = header.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
+        for row in all {
+            let cells = row.enumerated().map { index, cell in
+                index == row.count - 1 ? cell : cell.padding(toLength: widths[index], withPad: " ", startingAt: 0)
+            }
+            line(cells.joined(separator: "  "))
+        }
+    }
+
+    private static func singleLine(_ text: String) -> String {
+        text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
+            .filter { !$0.isEmpty }.joined(separator: "; ")
+    }
+
+    private static func terminalWidth() -> Int {
+        var size = winsize()
+        guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+        return Int(size.ws_col)
+    }
+}

@@ -1,0 +1,147 @@
+import Logging
+import Metrics
+import Postgres
+import Synchronization
+
+/// Keeps, in memory, which generation of each projection is live and how far it has come.
+///
+/// It looks whenever the read doorbell rings and at every poll, so it is right with every notification lost, only
+/// later. Between two looks, and while the database is away, the last view stays: a lower bound of what is there.
+final class ShardFollower: Sendable {
+    static let channel = "closter_main_read"
+
+    private struct State {
+        var view: ShardView?
+        var lastLook: ContinuousClock.Instant?
+        var lag = LagGauge()
+    }
+
+    private let shard: String
+    private let poll: Duration
+    private let doorbell: PostgresConfiguration?
+    private let pool: PostgresPool
+    private let logger: Logger
+    private let state = Mutex(State())
+    private let waiters = CheckpointWaiters()
+    private let clock = ContinuousClock()
+
+    /// - Parameter doorbell: where to LISTEN; nil polls only.
+    init(shard: String, poll: Duration, doorbell: PostgresConfiguration?, pool: PostgresPool, logger: Logger) {
+        self.shard = shard
+        self.poll = poll
+        self.doorbell = doorbell
+        self.pool = pool
+        self.logger = logger
+    }
+
+    /// nil before the first look has succeeded.
+    var view: ShardView? { state.withLock { $0.view } }
+
+    /// Until the task is cancelled.
+    func run() async {
+        let (calls, call) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [poll] in
+                // The first look does not wait for a doorbell.
+                repeat { call.yield() } while (try? await Task.sleep(for: poll)) != nil
+                call.finish()
+            }
+            if let doorbell {
+                group.addTask { [logger] in
+                    let listener = PostgresListener(doorbell, channels: [Self.channel], logger: logger)
+                    for await _ in listener { call.yield() }
+                }
+            }
+            for await _ in calls {
+                do {
+                    try await look()
+                } catch {
+                    if !Task.isCancelled { logger.warning("cannot follow the shard: \(error)") }
+                }
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// Reads the present view from the database.
+    @discardableResult
+    func look() async throws(PostgresError) -> ShardView? {
+        let rows = try await pool.query(
+            """
+            SELECT s.epoch, main.head(), g.projection, g.generation, g.table_name,
+                   coalesce((SELECT max(c.position) FROM main.checkpoints c
+                             WHERE c.projection = g.projection AND c.generation = g.generation), 0)
+            FROM closter.shards s LEFT JOIN main.generations g ON g.status = 'live'
+            WHERE s.name = \(shard)
+            """, lane: .fast, deadline: .seconds(2))
+        guard let first = rows.first else {
+            logger.error("there is no such shard in this database")
+            return nil
+        }
+        var view = ShardView(epoch: try first.decode(0), head: try first.decode(1), generations: [:])
+        for row in rows {
+            guard let name = row[2], let projection = Projection(rawValue: name) else { continue }
+            view.generations[projection] = Generation(
+                projection: projection, number: try row.decode(3), tableName: try row.decode(4),
+                checkpoint: try row.decode(5))
+        }
+        take(view)
+        return view
+    }
+
+    /// Two looks may end in the other order than they began: what is known never goes back, save to another epoch
+    /// or generation.
+    private func take(_ view: ShardView) {
+        let now = clock.now
+        let current = state.withLock { state in
+            var next = view
+            if let known = state.view, known.epoch == view.epoch {
+                next.head = max(known.head, view.head)
+                for (projection, generation) in known.generations {
+                    guard let live = view.generations[projection], live.number == generation.number else { continue }
+                    next.generations[projection]?.checkpoint = max(generation.checkpoint, live.checkpoint)
+                }
+            }
+            state.view = next
+            state.lastLook = now
+            state.lag.observe(next, at: now)
+            return next
+        }
+        for generation in current.generations.values {
+            waiters.advance(generation.projection, to: generation.checkpoint)
+        }
+    }
+
+    /// Waits until the live generation holds everything up to `position`. False when the time has run out, the task
+    /// is cancelled, or too many wait already.
+    func reached(_ position: Int64, by projection: Projection, within limit: Duration) async -> Bool {
+        if let generation = view?.generations[projection], generation.checkpoint >= position { return true }
+        guard limit > .zero else { return false }
+        return await withTaskGroup(of: Bool.self) { group in
+            group.addTask { [waiters] in
+                await waiters.wait(for: position, by: projection) {
+                    (self.view?.generations[projection]?.checkpoint ?? 0) >= position
+                }
+            }
+            group.addTask {
+                try? await Task.sleep(for: limit)
+                return false
+            }
+            let isReached = await group.next() ?? false
+            group.cancelAll()
+            return isReached
+        }
+    }
+
+    /// How long ago the last look succeeded, and how far each projection is behind; nil before the first look.
+    func freshness() -> Freshness? {
+        let now = clock.now
+        return state.withLock { state in
+            guard let view = state.view, let lastLook = state.lastLook else { return nil }
+            return Freshness(
+                age: now - lastLook,
+                missing: Projection.allCases.filter { view.generations[$0] == nil },
+                lag: state.lag.lags(of: view, at: now))
+        }
+    }
+}

@@ -128,7 +128,9 @@ import Testing
         let alphabet = Array("\"\",,;\r\n aąŻ😀")
         for _ in 0..<2_000 {
             let cells = (0..<Int.random(in: 2...5, using: &random)).map { _ in
-                String((0..<Int.random(in: 0...6, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? "a" })
+                String(
+                    (0..<Int.random(in: 0...6, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? "a"
+                    })
             }
             let line = cells.map { "\"\($0.replacing("\"", with: "\"\""))\"" }.joined(separator: ",")
             #expect(rows("h,h\n\(line)\n").last == .record(line: 2, cells: cells))

@@ -1,0 +1,135 @@
+import Documents
+import Events
+import JSON
+
+extension Item.Receive {
+    /// From the body of a request.
+    init(fields body: JSONObject) throws(InvalidFields) {
+        var reader = FieldReader(body, known: ItemField.allCases.map(\.rawValue))
+        var values: JSONObject = [:]
+        for field in ItemField.allCases {
+            let value =
+                field.isRequired
+                ? reader.required(field.rawValue, field.read) : reader.optional(field.rawValue, field.read)
+            if let value { values[field.rawValue] = value }
+        }
+        self.init(values: try reader.finish(values))
+    }
+}
+
+extension Item.Update {
+    /// From the body of a request; null clears an optional field.
+    init(fields body: JSONObject) throws(InvalidFields) {
+        var reader = FieldReader(body, known: ItemField.allCases.map(\.rawValue))
+        var changes: JSONObject = [:]
+        for field in ItemField.allCases {
+            switch body[field.rawValue] {
+            case nil: continue
+            case .null? where !field.isRequired: changes[field.rawValue] = field.cleared
+            case .null?: reader.fail(field.rawValue, .required, "must not be null")
+            default: changes[field.rawValue] = reader.optional(field.rawValue, field.read)
+            }
+        }
+        self.init(changes: try reader.finish(changes))
+    }
+}
+
+extension Item.Delete {
+    init(fields body: JSONObject) throws(InvalidFields) {
+        var reader = FieldReader(body, known: ["reason"])
+        let reason = reader.required("reason") { value, pointer throws(InvalidFields) in
+            try Field.text(limit: 500, value, pointer)
+        }
+        self.init(reason: try reader.finish(reason))
+    }
+}
+
+extension ItemField {
+    /// The value of a field that was cleared, as events and records hold it.
+    var cleared: JSONValue {
+        switch self {
+        case .photos: []
+        case .attributes: [:]
+        default: .null
+        }
+    }
+
+    /// Reads a value for this field: trimmed, bounded, in the one form in which it is stored.
+    func read(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> JSONValue {
+        switch self {
+        case .title: .string(try Field.text(limit: 200, value, pointer))
+        case .condition: .string(try Field.choice(ItemCondition.self, value, pointer).rawValue)
+        case .description: .string(try Field.text(limit: 20_000, value, pointer))
+        case .brand, .category, .size, .color, .material: .string(try Field.text(limit: 200, value, pointer))
+        case .sku: .string(try Field.text(limit: 100, value, pointer))
+        case .photos: .array(try ItemPhotos.read(value, pointer))
+        case .attributes: .object(try ItemAttributes.read(value, pointer))
+        }
+    }
+}
+
+enum ItemPhotos {
+    static let limit = 50
+
+    static func read(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> [JSONValue] {
+        guard let photos = value.arrayValue else { throw .wrongType(pointer, "an array", value) }
+        guard photos.count <= limit else { throw .one(pointer, .tooMany, "must not hold more than \(limit) photos") }
+        var errors: [FieldError] = []
+        var urls: [JSONValue] = []
+        for (index, photo) in photos.enumerated() {
+            do throws(InvalidFields) {
+                urls.append(.string(try Field.secureURL(photo, "\(pointer)/\(index)")))
+            } catch {
+                errors += error.errors
+            }
+        }
+        guard errors.isEmpty else { throw InvalidFields(errors: errors) }
+        return urls
+    }
+}
+
+/// Free attributes: any JSON object within bounds, in the canonical form in which events and records agree.
+enum ItemAttributes {
+    static let members = 100
+    static let depth = 5
+    static let bytes = 32 << 10
+    static let digits = 60
+
+    static func read(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> JSONObject {
+        guard let object = value.objectValue else { throw .wrongType(pointer, "an object", value) }
+        guard object.count <= members else {
+            throw .one(pointer, .tooMany, "must not have more than \(members) members")
+        }
+        try check(value, pointer, depth: 1)
+        let canonical = object.canonical
+        guard JSONValue.object(canonical).bytes.count <= bytes else {
+            throw .one(pointer, .tooLarge, "must not be larger than \(bytes / 1024) KiB of JSON")
+        }
+        return canonical
+    }
+
+    private static func check(_ value: JSONValue, _ pointer: String, depth level: Int) throws(InvalidFields) {
+        switch value {
+        case .null, .bool, .integer:
+            break
+        case .number(let text):
+            // The database keeps numbers written out: 1e100000 would be 100,000 digits.
+            guard text.utf8.count <= digits, case let plain = value.canonical.text, plain.utf8.count <= digits,
+                !plain.contains(where: { $0 == "e" || $0 == "E" })
+            else { throw .one(pointer, .outOfRange, "must be a number of at most \(digits) digits") }
+        case .string(let text):
+            try Field.check(text, limit: bytes, pointer)
+        case .array(let elements):
+            guard level <= depth else { throw .one(pointer, .tooDeep, "must not be nested deeper than \(depth)") }
+            for (index, element) in elements.enumerated() {
+                try check(element, "\(pointer)/\(index)", depth: level + 1)
+            }
+        case .object(let object):
+            guard level <= depth else { throw .one(pointer, .tooDeep, "must not be nested deeper than \(depth)") }
+            for (key, member) in object {
+                try Field.check(key, limit: bytes, pointer)
+                try check(member, pointer + .pointer(to: key), depth: level + 1)
+            }
+        }
+    }
+}

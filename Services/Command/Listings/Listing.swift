@@ -1,0 +1,236 @@
+import Documents
+import EventSourcing
+import Events
+import Foundation
+import JSON
+
+/// An item offered at a price on a channel.
+enum Listing: Aggregate {
+    // STORED NAMES (in ListingEvent and ClaimKind): only ever add.
+    typealias Event = Fact<ListingEvent>
+    /// nil: nothing was created.
+    typealias State = ListingRecord?
+
+    static let category = ListingEvent.category
+    static let prefix = "listing"
+    static let initial: State = nil
+
+    static func evolve(_ state: inout State, _ fact: Event) {
+        switch fact.event {
+        case .created(let event):
+            state = ListingRecord(
+                id: fact.id, itemID: event.itemID, channel: event.channel, price: event.price, at: fact.at)
+        case .published(let event):
+            state?.publish(price: event.price, at: fact.at)
+        case .priceChanged(let event):
+            state?.changePrice(to: event.price, lowestPrice30d: event.lowestPrice30d, at: fact.at)
+        case .paused:
+            state?.pause()
+        case .resumed:
+            state?.resume()
+        case .ended(let event):
+            state?.end(ListingEndReason(event.reason), soldFor: event.price, at: fact.at)
+        }
+        if let imported = fact.event.imported { state?.setImported(imported.json) }
+        guard case .created = fact.event else {
+            if let version = state?.version { state?.advance(to: version + 1, at: fact.at) }
+            return
+        }
+    }
+
+    // MARK: - Decisions
+
+    struct Create: Sendable, Equatable {
+        var itemID: UUID
+        var price: Money
+        var channel: String
+        var imported: ImportedListing?
+    }
+
+    struct SetPrice: Sendable, Equatable {
+        var price: Money
+        var imported: ImportedListing?
+    }
+
+    struct End: Sendable, Equatable {
+        var reason: ListingEnded.Reason
+        /// What it was sold for.
+        var price: Money?
+    }
+
+    /// What a tenant's settings decide.
+    struct Terms: Sendable {
+        var currency: Currency
+        /// In the tenant's time zone.
+        var days: CalendarDays
+
+        /// A reduction names the lowest price of this many days before it (Directive 98/6/EC, article 6a).
+        static let priceWindow = 30
+    }
+
+    enum Refused: Refusal {
+        case unknown
+        case itemUnknown, itemDeleted
+        case priceNotPositive
+        case currency(Currency, not: Currency)
+        case neverPublished
+        case paused
+        case ended
+        case soldWithoutPrice
+        case priceWithoutSale
+    }
+
+    /// The item as it is read with the intent. One open listing per item and channel, and none of an item that was
+    /// sold: claims that go with it guard that.
+    static func create(
+        _ intent: Create, of item: Item.State, _ terms: Terms, _ stamp: Stamp, _ state: State
+    ) throws(Refused) -> [Event] {
+        guard state == nil else { return [] }
+        guard let item else { throw .itemUnknown }
+        guard !item.isDeleted else { throw .itemDeleted }
+        try check(intent.price, terms)
+        return stamp.facts(
+            .created(
+                ListingCreated(
+                    itemID: item.id, price: intent.price, channel: intent.channel, imported: intent.imported)))
+    }
+
+    static func publish(
+        _ stamp: Stamp, _ state: State, imported: ImportedListing? = nil
+    ) throws(Refused) -> [Event] {
+        let listing = try existing(state)
+        switch listing.status {
+        case .draft:
+            return stamp.facts(
+                .published(ProductPublished(itemID: listing.itemID, price: listing.price, imported: imported)))
+        case .published: return []
+        case .paused: throw .paused
+        case .ended: throw .ended
+        }
+    }
+
+    static func setPrice(
+        _ intent: SetPrice, _ terms: Terms, _ stamp: Stamp, _ state: State
+    ) throws(Refused) -> [Event] {
+        let listing = try existing(state)
+        guard listing.status.isOpen else { throw .ended }
+        try check(intent.price, terms)
+        guard intent.price != listing.price else { return [] }
+        return stamp.facts(
+            .priceChanged(
+                ListingPriceChanged(
+                    itemID: listing.itemID, price: intent.price, previous: listing.price,
+                    lowestPrice30d: lowestPrice(before: intent.price, listing, terms, stamp.at),
+                    imported: intent.imported)))
+    }
+
+    static func pause(
+        _ stamp: Stamp, _ state: State, imported: ImportedListing? = nil
+    ) throws(Refused) -> [Event] {
+        let listing = try existing(state)
+        switch listing.status {
+        case .draft: throw .neverPublished
+        case .published: return stamp.facts(.paused(ListingPaused(itemID: listing.itemID, imported: imported)))
+        case .paused: return []
+        case .ended: throw .ended
+        }
+    }
+
+    static func resume(
+        _ stamp: Stamp, _ state: State, imported: ImportedListing? = nil
+    ) throws(Refused) -> [Event] {
+        let listing = try existing(state)
+        switch listing.status {
+        case .draft: throw .neverPublished
+        case .published: return []
+        case .paused: return stamp.facts(.resumed(ListingResumed(itemID: listing.itemID, imported: imported)))
+        case .ended: throw .ended
+        }
+    }
+
+    static func end(_ intent: End, _ terms: Terms, _ stamp: Stamp, _ state: State) throws(Refused) -> [Event] {
+        let listing = try existing(state)
+        guard listing.status.isOpen else { return [] }
+        switch (intent.reason, intent.price) {
+        case (.sold, nil): throw .soldWithoutPrice
+        case (.sold, let price?): try check(price, terms)
+        case (.withdrawn, nil), (.expired, nil), (.error, nil): break
+        case (.withdrawn, _?), (.expired, _?), (.error, _?): throw .priceWithoutSale
+        }
+        return stamp.facts(
+            .ended(ListingEnded(itemID: listing.itemID, reason: intent.reason, price: intent.price)))
+    }
+
+    private static func existing(_ state: State) throws(Refused) -> ListingRecord {
+        guard let state else { throw .unknown }
+        return state
+    }
+
+    private static func check(_ price: Money, _ terms: Terms) throws(Refused) {
+        guard price.currency == terms.currency else { throw .currency(price.currency, not: terms.currency) }
+        guard price.amount > 0 else { throw .priceNotPositive }
+    }
+
+    /// With a reduction after the first publication: the lowest price in force in the days before it.
+    private static func lowestPrice(
+        before price: Money, _ listing: ListingRecord, _ terms: Terms, _ now: Timestamp
+    ) -> Money? {
+        guard listing.publishedAt != nil, price.amount < listing.price.amount else { return nil }
+        return listing.lowestPrice(since: terms.days.start(of: Terms.priceWindow, before: now))
+    }
+
+    // MARK: - Storage
+
+    static func claims(before: State, after: State) -> [Claim] {
+        guard let after else { return [] }
+        let item = after.itemID.claimed
+        let open = "\(item)/\(after.channel)"
+        var claims: [Claim] = []
+        if before == nil {
+            claims.append(.take(kind: ClaimKind.openListing, value: open))
+            if let key = after.importKey { claims.append(.take(kind: ClaimKind.importListing, value: key)) }
+        }
+        if !after.status.isOpen {
+            claims.append(.release(kind: ClaimKind.openListing, value: open))
+            if after.endReason == .sold { claims.append(.take(kind: ClaimKind.soldItem, value: item)) }
+        } else if before == nil || (after.status == .published && before?.status != .published) {
+            // There is exactly one: nobody offers what was sold elsewhere.
+            claims.append(.absent(kind: ClaimKind.soldItem, prefix: item))
+        }
+        return claims
+    }
+
+    static func encode(_ state: State) -> [UInt8] { state?.bytes ?? [] }
+
+    static func decode(_ json: [UInt8]) throws -> State { try ListingRecord(stored: json) }
+}
+
+extension ListingRecord {
+    /// The key of the row it was imported from.
+    var importKey: String? { imported?["key"]?.stringValue }
+}
+
+extension ListingEndReason {
+    init(_ reason: ListingEnded.Reason) {
+        self =
+            switch reason {
+            case .withdrawn: .withdrawn
+            case .sold: .sold
+            case .expired: .expired
+            case .error: .error
+            }
+    }
+}
+
+extension ListingEvent {
+    var imported: ImportedListing? {
+        switch self {
+        case .created(let event): event.imported
+        case .published(let event): event.imported
+        case .priceChanged(let event): event.imported
+        case .paused(let event): event.imported
+        case .resumed(let event): event.imported
+        case .ended: nil
+        }
+    }
+}

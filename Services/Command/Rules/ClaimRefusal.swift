@@ -1,0 +1,53 @@
+/// What a claim that did not hold means, in the words of the business.
+enum ClaimRefusal: Refusal {
+    case skuTaken(String)
+    case itemHasOpenListing
+    case itemAlreadyListed
+    case itemSold
+    /// Another import got there first; reading the state again shows what it did.
+    case alreadyImported
+    case other(kind: String)
+
+    /// - Parameter wasGuard: the claim was to be absent, not to be taken.
+    init(kind: String, value: String, wasGuard: Bool) {
+        self =
+            switch (kind, wasGuard) {
+            case (ClaimKind.sku, _): .skuTaken(value)
+            case (ClaimKind.openListing, true): .itemHasOpenListing
+            case (ClaimKind.openListing, false): .itemAlreadyListed
+            case (ClaimKind.soldItem, _): .itemSold
+            case (ClaimKind.importItem, _), (ClaimKind.importListing, _): .alreadyImported
+            default: .other(kind: kind)
+            }
+    }
+
+    var code: String {
+        switch self {
+        case .skuTaken: "sku_taken"
+        case .itemHasOpenListing: "item_has_open_listing"
+        case .itemAlreadyListed: "item_already_listed"
+        case .itemSold: "item_sold"
+        case .alreadyImported: "already_imported"
+        case .other: "already_taken"
+        }
+    }
+
+    var detail: String {
+        switch self {
+        case .skuTaken(let sku): "another item has the SKU \(sku.quoted)"
+        case .itemHasOpenListing: "the item has an open listing"
+        case .itemAlreadyListed: "the item has an open listing on this channel"
+        case .itemSold: "the item was sold"
+        case .alreadyImported: "the variant was imported already"
+        case .other(let kind): "another holds this \(kind)"
+        }
+    }
+
+    var pointer: String? {
+        switch self {
+        case .skuTaken: "/sku"
+        case .itemAlreadyListed: "/item_id"
+        case .itemHasOpenListing, .itemSold, .alreadyImported, .other: nil
+        }
+    }
+}

@@ -1,0 +1,157 @@
+import EventSourcing
+import JSON
+
+/// Reads the fields of a request's body and collects everything that is wrong with them.
+///
+/// A field that is missing or null gives nil; a wrong one gives nil too and an error.
+struct FieldReader {
+    private let object: JSONObject
+    private(set) var errors: [FieldError]
+
+    /// Members of `object` that are not in `known` are errors.
+    init(_ object: JSONObject, known: some Collection<String>) {
+        self.object = object
+        errors = object.keys.filter { !known.contains($0) }.map { key in
+            FieldError(pointer: .pointer(to: key), code: .unknownField, detail: "there is no field of this name here")
+        }
+    }
+
+    /// Gives what was read, or everything that is wrong with it.
+    func finish<T>(_ value: T?) throws(InvalidFields) -> T {
+        guard errors.isEmpty, let value else { throw InvalidFields(errors: errors) }
+        return value
+    }
+
+    mutating func optional<T>(_ key: String, _ read: (JSONValue, String) throws(InvalidFields) -> T) -> T? {
+        guard let value = object[key], value != .null else { return nil }
+        do throws(InvalidFields) {
+            return try read(value, .pointer(to: key))
+        } catch {
+            errors += error.errors
+            return nil
+        }
+    }
+
+    mutating func required<T>(_ key: String, _ read: (JSONValue, String) throws(InvalidFields) -> T) -> T? {
+        guard let value = object[key], value != .null else {
+            fail(key, .required, "is required")
+            return nil
+        }
+        return optional(key, read)
+    }
+
+    mutating func fail(_ key: String, _ code: FieldError.Code, _ detail: String) {
+        errors.append(FieldError(pointer: .pointer(to: key), code: code, detail: detail))
+    }
+}
+
+/// The readers of single values: each takes the value and its pointer.
+enum Field {
+    typealias Reader<T> = (JSONValue, String) throws(InvalidFields) -> T
+
+    /// A text, trimmed; neither empty nor longer than `limit` Unicode characters.
+    static func text(limit: Int, _ value: JSONValue, _ pointer: String) throws(InvalidFields) -> String {
+        let text = try string(value, pointer).trimmed
+        guard !text.isEmpty else { throw .one(pointer, .empty, "must not be empty") }
+        try check(text, limit: limit, pointer)
+        return text
+    }
+
+    static func string(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> String {
+        guard let text = value.stringValue else { throw .wrongType(pointer, "a string", value) }
+        return text
+    }
+
+    static func check(_ text: String, limit: Int, _ pointer: String) throws(InvalidFields) {
+        guard text.unicodeScalars.count <= limit else {
+            throw .one(pointer, .tooLong, "must not be longer than \(limit) characters")
+        }
+        guard !text.unicodeScalars.contains("\0") else {
+            throw .one(pointer, .nullCharacter, "must not contain U+0000")
+        }
+    }
+
+    /// One of the cases of an enumeration, by its stored name.
+    static func choice<E: RawRepresentable & CaseIterable>(
+        _ type: E.Type, _ value: JSONValue, _ pointer: String
+    ) throws(InvalidFields) -> E where E.RawValue == String {
+        let text = try string(value, pointer)
+        guard let choice = E(rawValue: text) else {
+            let names = E.allCases.map(\.rawValue).joined(separator: ", ")
+            throw .one(pointer, .invalid, "must be one of \(names)")
+        }
+        return choice
+    }
+
+    /// `{"amount": 12000, "currency": "PLN"}`. Whether the amount and the currency are good is for the rules to say.
+    static func money(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> Money {
+        guard let object = value.objectValue else { throw .wrongType(pointer, "an object", value) }
+        var reader = FieldReader(object, known: ["amount", "currency"])
+        let amount = reader.required("amount") { value, pointer throws(InvalidFields) in
+            if case .number = value { throw .one(pointer, .outOfRange, "must be an integer within ±2⁵³") }
+            guard let amount = value.integerValue else { throw .wrongType(pointer, "an integer", value) }
+            guard amount.magnitude <= Money.limit.magnitude else {
+                throw .one(pointer, .outOfRange, "must be an integer within ±2⁵³")
+            }
+            return amount
+        }
+        let currency = reader.required("currency") { value, pointer throws(InvalidFields) in
+            guard let currency = Currency(code: try string(value, pointer)) else {
+                throw .one(pointer, .invalid, "must be a currency code of ISO 4217, like PLN")
+            }
+            return currency
+        }
+        guard reader.errors.isEmpty, let amount, let currency, let money = Money(amount: amount, currency: currency)
+        else { throw InvalidFields(errors: reader.errors.map { $0.under(pointer) }) }
+        return money
+    }
+
+    /// An absolute https URL of at most 2,048 bytes.
+    static func secureURL(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> String {
+        let text = try string(value, pointer).trimmed
+        guard text.utf8.count <= 2048 else { throw .one(pointer, .tooLong, "must not be longer than 2048 bytes") }
+        guard isSecureURL(text) else { throw .one(pointer, .invalid, "must be an absolute https URL") }
+        return text
+    }
+
+    private static func isSecureURL(_ text: String) -> Bool {
+        let scheme = "https://"
+        guard text.prefix(scheme.count).lowercased() == scheme else { return false }
+        let rest = text.dropFirst(scheme.count)
+        let host = rest.prefix { !"/?#".contains($0) }
+        let forbidden: Set<Character> = ["\"", "<", ">", "\\", "^", "`", "{", "|", "}"]
+        return !host.isEmpty && host.first != ":" && !host.contains("@")
+            && !rest.contains { forbidden.contains($0) || $0.isWhitespace }
+            && rest.unicodeScalars.allSatisfy { $0.value > 0x1F && $0.value != 0x7F }
+    }
+}
+
+extension InvalidFields {
+    static func one(_ pointer: String, _ code: FieldError.Code, _ detail: String) -> InvalidFields {
+        InvalidFields(errors: [FieldError(pointer: pointer, code: code, detail: detail)])
+    }
+
+    static func wrongType(_ pointer: String, _ expected: String, _ value: JSONValue) -> InvalidFields {
+        .one(pointer, .wrongType, "must be \(expected), not \(value.kind)")
+    }
+}
+
+extension FieldError {
+    func under(_ parent: String) -> FieldError {
+        FieldError(pointer: parent + pointer, code: code, detail: detail)
+    }
+}
+
+extension String {
+    /// The JSON pointer of a member of the body.
+    static func pointer(to key: String) -> String {
+        "/" + key.replacing("~", with: "~0").replacing("/", with: "~1")
+    }
+
+    /// Without white space (line breaks and no-break spaces included) at either end.
+    var trimmed: String {
+        guard let first = firstIndex(where: { !$0.isWhitespace }), let last = lastIndex(where: { !$0.isWhitespace })
+        else { return "" }
+        return String(self[first...last])
+    }
+}

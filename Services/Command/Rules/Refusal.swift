@@ -1,0 +1,62 @@
+/// Why a rule of the business says no to an intent. Not a failure of the machine, and nothing of HTTP.
+protocol Refusal: Error, Equatable, Sendable {
+    /// Stable, for programs: `listing_ended`.
+    var code: String { get }
+    /// For people.
+    var detail: String { get }
+    /// The JSON pointer of the field at fault, if it is one.
+    var pointer: String? { get }
+}
+
+extension Refusal {
+    var pointer: String? { nil }
+}
+
+/// What is wrong with one field of a request.
+struct FieldError: Error, Equatable, Sendable {
+    /// A JSON pointer (RFC 6901): `/photos/3`.
+    var pointer: String
+    /// Stable, for programs.
+    var code: Code
+    /// For people.
+    var detail: String
+
+    enum Code: String, Sendable {
+        case required, empty
+        case unknownField = "unknown_field"
+        case wrongType = "wrong_type"
+        case tooLong = "too_long"
+        case tooMany = "too_many"
+        case tooDeep = "too_deep"
+        case tooLarge = "too_large"
+        case outOfRange = "out_of_range"
+        case nullCharacter = "null_character"
+        case invalid
+    }
+}
+
+/// Everything that is wrong with the fields of a request, all at once.
+struct InvalidFields: Error, Equatable, Sendable {
+    var errors: [FieldError]
+}
+
+/// A uniqueness claim that goes with a decision, within the tenant; the holder is the stream decided on.
+enum Claim: Hashable, Sendable {
+    case take(kind: String, value: String)
+    case release(kind: String, value: String)
+    /// The intent holds only while no claim of this kind begins with the value.
+    case absent(kind: String, prefix: String)
+}
+
+/// The kinds of claims. STORED NAMES: only ever add.
+enum ClaimKind {
+    /// A SKU, held by its item.
+    static let sku = "sku"
+    /// `<item uuid>/<channel>`, held by the open listing.
+    static let openListing = "open_listing"
+    /// `<item uuid>`, held for ever by the listing that ended as sold.
+    static let soldItem = "sold_item"
+    /// The key of an imported variant, held for ever by its item and by its listing.
+    static let importItem = "import_item"
+    static let importListing = "import_listing"
+}

@@ -1,0 +1,175 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # names shared with deploy/run
+# From an empty folder to a running instance, in the order in which deploy/run calls the steps.
+# Reads what deploy/run made of its options, and $bin, the folder of the programs.
+
+prepare_folders() {
+    local log
+    mkdir -p "$data"/{run,logs,secrets}
+    chmod 700 "$data/secrets" "$data/run" "$data/logs"
+    # The server's user must get through to its cluster, and to nothing else.
+    if is_root; then chmod a+x "$data"; else chmod 700 "$data"; fi
+    rm -f "$data/local.env"
+    [[ -e $data/read-switches.yaml ]] || printf 'default: projections\n' >"$data/read-switches.yaml"
+    for log in "$data"/logs/*.log; do
+        [[ ! -e $log ]] || (($(stat -c %s "$log") < 64 * 1024 * 1024)) || mv "$log" "$log.1"
+    done
+    for log in "${services[@]}" supervisor; do : >>"$data/logs/$log.log"; done
+}
+
+# Sets $cluster, $server_bin and $administrator, the URL of the database.
+start_own_server() {
+    local password port
+    cluster=$(place_cluster "$data")
+    if [[ ! -e $cluster/PG_VERSION ]]; then
+        server_bin=$(server_programs)
+        create_cluster "$cluster" "$server_bin" "$(secret "$data/secrets/postgres.password" 24)"
+    fi
+    server_bin=$(server_programs "$(<"$cluster/PG_VERSION")")
+    psql=$server_bin/psql
+    password=$(secret "$data/secrets/postgres.password" 24)
+    # The port of last time, so that what people noted down stays true.
+    port=$(sed -n 's/^port = //p' "$cluster/closter.conf" 2>/dev/null || true)
+    if [[ -z $port ]] || listening "$port"; then port=$(free_port); fi
+    configure_cluster "$cluster" "$server_bin" "$port"
+    start_supervisor
+    until wait_for_cluster "$server_bin" "$port"; do
+        (($(deaths postgres) < 3)) || fail "Postgres does not start: $(tail -n 1 "$data/logs/postgres.log")"
+    done
+    administrator=postgres://postgres:$password@127.0.0.1:$port/closter
+    require_server "${administrator%/closter}/postgres" "the Postgres in $cluster"
+    if [[ -z $(query "${administrator%/closter}/postgres" <<<"SELECT 1 FROM pg_database WHERE datname = 'closter'") ]]; then
+        query "${administrator%/closter}/postgres" <<<'CREATE DATABASE closter'
+    fi
+}
+
+use_given_server() {
+    cluster='' server_bin='' administrator=$database_url
+    psql=$(client_programs)/psql
+    start_supervisor
+    require_server "$administrator" "$server"
+}
+
+# write_settings FILE: local.env, which the tool reads too.
+write_settings() {
+    local secrets=$data/secrets
+    {
+        setting CLOSTER_QUERY_URL "http://127.0.0.1:$base"
+        setting CLOSTER_COMMAND_URL "http://127.0.0.1:$((base + 1))"
+        setting CLOSTER_PROJECTOR_URL "http://127.0.0.1:$((base + 2))"
+        setting CLOSTER_TENANT demo
+        setting CLOSTER_OPERATOR_TOKEN "$(cat "$secrets/operator.token" 2>/dev/null || true)"
+        setting CLOSTER_PUBLISHABLE_KEY "$(cat "$secrets/publishable.key" 2>/dev/null || true)"
+        setting CLOSTER_SECRET_KEY "$(cat "$secrets/secret.key" 2>/dev/null || true)"
+        setting CLOSTER_DATABASE_URL "$administrator"
+        setting CLOSTER_READ_SWITCHES "$data/read-switches.yaml"
+        setting CLOSTER_BIN "$bin"
+        setting CLOSTER_AUTH_DEV_KEY "$secrets/issuer.jwk"
+        setting CLOSTER_AUTH_DEV_JWKS "$secrets/issuer.jwks.json"
+        setting CLOSTER_MIGRATIONS "$checkout/deploy/migrations"
+        setting CLOSTER_ROLES "$checkout/deploy/roles"
+    } | write_private "$1"
+}
+
+# The tool says in one line why it could not: nothing to add.
+migrate_database() {
+    tool_environment=$data/secrets/tool.env
+    write_settings "$tool_environment"
+    tool migrate >/dev/null || exit 1
+    set_passwords "$administrator" "$data/secrets" || fail "could not set the passwords of the roles"
+}
+
+make_token() {
+    local token
+    token=$(tool token --subject operator-demo --name Operator) || exit 1
+    printf '%s\n' "$token" | write_private "$data/secrets/operator.token"
+    write_settings "$tool_environment"
+}
+
+# It starts Postgres at once and the services when told, and ends with this process unless it is released.
+start_supervisor() {
+    supervised_from=$(($(wc -l <"$data/logs/supervisor.log") + 1))
+    CLOSTER_INSTANCE=$data setsid "$here/lib/supervise" "$data" "$bin" "$cluster" "$server_bin" "$$" "${services[@]}" \
+        </dev/null >>"$data/logs/supervisor.log" 2>&1 9<&- &
+    supervisor=$!
+    disown
+    until supervisor_pid "$data" >/dev/null; do
+        alive "$supervisor" || fail "the supervisor does not start: $(tail -n 1 "$data/logs/supervisor.log")"
+        sleep 0.02
+    done
+}
+
+start_services() {
+    local service
+    for service in "${services[@]}"; do
+        write_service_environment "$data" "$base" "$service" "$administrator"
+    done
+    kill -USR1 "$supervisor"
+}
+
+# From now on the instance outlives this process.
+release_supervisor() { kill -USR2 "$supervisor"; }
+
+deaths() {
+    tail -n "+$supervised_from" "$data/logs/supervisor.log" | grep -c "\"message\":\"$1 ended " || true
+}
+
+wait_for_services() {
+    local service port until=$((SECONDS + 60)) tolerated
+    for service in "${services[@]}"; do
+        port=$(service_port "$base" "$service")
+        tolerated=never
+        # Without a projector the reads fall behind, and the query service says so: that is what was asked for.
+        [[ $service != query || " ${services[*]} " == *" projector"* ]] || tolerated=$((SECONDS + 10))
+        until wait_ready 1 "$port" /readyz; do
+            if [[ $tolerated != never ]] && ((SECONDS >= tolerated)) && wait_ready 1 "$port" /livez; then break; fi
+            if (($(deaths "$service") >= 4)); then
+                fail "$service does not start: $(tail -n 1 "$data/logs/$service.log")"
+            fi
+            ((SECONDS < until)) || fail "$service is not ready: ${answer_body:-$(tail -n 1 "$data/logs/$service.log")}"
+        done
+    done
+    supervisor_pid "$data" >/dev/null || fail "the supervisor has ended: $(tail -n 1 "$data/logs/supervisor.log")"
+}
+
+announce() {
+    local environment=$data/local.env
+    environment=${environment#"$PWD"/}
+    cat <<END
+
+Closter is ready.
+
+  query      http://127.0.0.1:$base
+  command    http://127.0.0.1:$((base + 1))
+  projector  http://127.0.0.1:$((base + 2))
+  settings   $data/local.env
+  logs       $data/logs
+
+Operator's token (valid for 24 hours):
+$(<"$data/secrets/operator.token")
+
+Try:
+  . $environment; curl -s -H "Closter-Key: \$CLOSTER_PUBLISHABLE_KEY" "\$CLOSTER_QUERY_URL/v1/listings?q=zakiet"
+  . $environment; curl -s -H "Authorization: Bearer \$CLOSTER_OPERATOR_TOKEN" -H "Closter-Tenant: \$CLOSTER_TENANT" --json '{"title": "Wool coat", "condition": "excellent"}' "\$CLOSTER_COMMAND_URL/v1/items"
+  set -a; . $environment; set +a; "\$CLOSTER_BIN/closter" --help
+END
+}
+
+# The services' logs until Ctrl-C, which stops everything, or until somebody else stopped it.
+follow() {
+    local logs=() service
+    for service in "${services[@]}" supervisor; do logs+=("$data/logs/$service.log"); done
+    tail --quiet --lines 0 --follow=name "${logs[@]}" 2>/dev/null &
+    tail_pid=$!
+    trap 'interrupted=yes' INT TERM HUP
+    while [[ $interrupted == no ]] && alive "$supervisor"; do
+        sleep 0.5 &
+        wait "$!" || true
+    done
+    trap '' INT TERM HUP
+    if [[ $interrupted == yes ]]; then
+        say "Stopping ..."
+        if stop_instance "$data"; then say "Stopped."; fi
+    fi
+    kill "$tail_pid" 2>/dev/null || true
+}

@@ -37,7 +37,7 @@ public struct ItemListings: Equatable, Sendable {
     public func write(to writer: inout JSONWriter) {
         writer.beginObject()
         for (id, entry) in entries.sorted(by: { $0.key.bits < $1.key.bits }) {
-            writer.key(id.uuidString.lowercased())
+            writer.key(id.text)
             writer.beginObject()
             writer.member("status", entry.status.rawValue)
             if let reason = entry.endReason { writer.member("end_reason", reason.rawValue) }

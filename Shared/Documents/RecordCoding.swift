@@ -57,7 +57,7 @@ extension JSONValue {
 }
 
 extension JSONWriter {
-    mutating func uuid(_ name: String, _ uuid: UUID) { member(name, uuid.uuidString.lowercased()) }
+    mutating func uuid(_ name: String, _ uuid: UUID) { member(name, uuid.text) }
     mutating func money(_ name: String, _ value: Money?) {
         key(name)
         money(value)

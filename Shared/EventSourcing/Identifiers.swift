@@ -7,7 +7,7 @@ public struct TenantID: Hashable, Sendable, CustomStringConvertible {
     public init(_ uuid: UUID) { self.uuid = uuid }
 
     /// As PostgreSQL writes it, in lower case.
-    public var description: String { uuid.uuidString.lowercased() }
+    public var description: String { uuid.text }
 }
 
 /// A stream of events within a tenant.
@@ -28,5 +28,5 @@ public struct StreamID: Hashable, Sendable, CustomStringConvertible {
     public var typeID: TypeID { TypeID(prefix: category, uuid: id) }
 
     /// `item/01890a5d-ac96-774b-bcce-b302099a8057`
-    public var description: String { "\(category)/\(id.uuidString.lowercased())" }
+    public var description: String { "\(category)/\(id.text)" }
 }

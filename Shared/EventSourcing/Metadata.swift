@@ -34,9 +34,9 @@ public struct Metadata: Sendable, Equatable {
         writer.beginObject()
         writer.member("actor", actor)
         if let onBehalfOf { writer.member("on_behalf_of", onBehalfOf) }
-        writer.member("command_id", commandID.uuidString.lowercased())
-        writer.member("correlation_id", correlationID.uuidString.lowercased())
-        if let causationID { writer.member("causation_id", causationID.uuidString.lowercased()) }
+        writer.member("command_id", commandID.text)
+        writer.member("correlation_id", correlationID.text)
+        if let causationID { writer.member("causation_id", causationID.text) }
         if let traceparent { writer.member("traceparent", traceparent) }
         writer.member("requested_at", requestedAt.rfc3339)
         writer.endObject()

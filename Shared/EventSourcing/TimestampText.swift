@@ -8,7 +8,8 @@ extension Timestamp: CustomStringConvertible {
     public var rfc3339Bytes: [UInt8] {
         let day: Int64 = 86_400_000_000
         let days = microseconds.floorDivided(by: day)
-        var rest = Int(microseconds - days * day)
+        // Wrapping: at the very start of the range the day itself begins below Int64.min.
+        var rest = Int(microseconds &- days &* day)
         let (year, month, dayOfMonth) = CivilDate.from(days: Int(days))
         var text: [UInt8] = []
         text.reserveCapacity(27)

@@ -15,6 +15,26 @@ extension UUID {
         withUnsafeBytes(of: uuid) { UInt128(bigEndian: $0.loadUnaligned(as: UInt128.self)) }
     }
 
+    /// In lower case, as RFC 9562 and PostgreSQL write it.
+    public var text: String {
+        let digits = StaticString("0123456789abcdef").utf8Start
+        return String(unsafeUninitializedCapacity: 36) { buffer in
+            var at = 0
+            withUnsafeBytes(of: uuid) { bytes in
+                for (index, byte) in bytes.enumerated() {
+                    if index == 4 || index == 6 || index == 8 || index == 10 {
+                        buffer[at] = UInt8(ascii: "-")
+                        at += 1
+                    }
+                    buffer[at] = digits[Int(byte >> 4)]
+                    buffer[at + 1] = digits[Int(byte & 0xF)]
+                    at += 2
+                }
+            }
+            return at
+        }
+    }
+
     /// A UUIDv7 (RFC 9562) of this time: 48 bits of milliseconds, 12 bits of what follows them (RFC 9562 §6.2,
     /// method 3), 62 random bits. Pure: the same arguments give the same identifier.
     public static func version7(at time: Timestamp, random: UInt64) -> UUID {

@@ -125,7 +125,8 @@ final class Link: @unchecked Sendable {
         case failed(PostgresError)
         /// Not run, because something before it in its transaction failed.
         case aborted
-        case synced
+        /// The end of a transaction; idle: no explicit one is open.
+        case synced(isIdle: Bool)
         /// COPY, which has no place here: the connection cannot go on.
         case unusable
     }
@@ -136,7 +137,7 @@ final class Link: @unchecked Sendable {
         case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY: return .rows(Rows(result))
         case PGRES_PIPELINE_SYNC:
             PQclear(result)
-            return .synced
+            return .synced(isIdle: isIdle)
         case PGRES_PIPELINE_ABORTED:
             PQclear(result)
             return .aborted

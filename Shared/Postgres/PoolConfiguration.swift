@@ -33,7 +33,7 @@ public struct PoolConfiguration: Sendable {
     /// The most connections each lane opens; they are opened when they are first needed.
     public var connections = Connections()
     /// How long a request may wait before it is sent.
-    public var waitDeadline: Duration = .seconds(5)
+    public var waitDeadline: Duration = .seconds(3)
     /// The deadline of requests that name none.
     public var defaultDeadline: Duration = .seconds(5)
     /// Reads in one group, that is one implicit transaction.

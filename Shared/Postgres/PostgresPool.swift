@@ -2,17 +2,17 @@ public import FoundationEssentials
 public import Logging
 import Synchronization
 
-/// Connections for many tasks.
+/// Connections shared by many tasks, by libpq's pipeline mode.
+///
+/// Reads that wait for the same tenant travel together; each lane has connections of its own; every request has a
+/// deadline that the server keeps. `run` must be running for anything to be answered.
 public final class PostgresPool: Sendable {
     private let configuration: PostgresConfiguration
     private let pool: PoolConfiguration
     private let logger: Logger
-    private struct State {
-        var idle: [PostgresConnection] = []
-        var count = 0
-        var waiting: [UnsafeContinuation<PostgresConnection?, Never>] = []
-    }
-    private let state = Mutex(State())
+    private let reactor = Reactor()
+    private let identifiers = Atomic<RequestID>(0)
+    private let hasRun = Atomic(false)
 
     public init(_ configuration: PostgresConfiguration, pool: PoolConfiguration = .init(), logger: Logger) {
         self.configuration = configuration
@@ -20,83 +20,114 @@ public final class PostgresPool: Sendable {
         self.logger = logger
     }
 
+    deinit { reactor.close() }
+
+    /// Serves requests until the task is cancelled; then refuses new ones, carries through what was accepted (at most
+    /// for `drainDeadline`) and closes the connections. Once.
     public func run() async {
-        let forever = Slot<Void>()
-        await withTaskCancellationHandler { await forever.value() } onCancel: { forever.fill(()) }
-    }
-
-    private func lease() async throws(PostgresError) -> PostgresConnection {
-        let connection: PostgresConnection? = await withUnsafeContinuation { continuation in
-            let ready: PostgresConnection?? = state.withLock { state in
-                while let connection = state.idle.popLast() {
-                    if connection.isOpen { return connection }
-                    state.count -= 1
+        guard !hasRun.exchange(true, ordering: .sequentiallyConsistent) else { return }
+        let (reactor, configuration, pool, logger) = (reactor, configuration, pool, logger)
+        await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                startThread("pg-reactor") {
+                    var loop = ReactorLoop(reactor, configuration, pool, logger)
+                    loop.run()
+                    continuation.resume()
                 }
-                if state.count < 8 { state.count += 1; return .some(nil) }
-                state.waiting.append(continuation)
-                return nil
             }
-            if let ready { continuation.resume(returning: ready) }
-        }
-        if let connection, connection.isOpen { return connection }
-        do throws(PostgresError) { return try await PostgresConnection.connect(configuration, logger: logger) } catch {
-            state.withLock { $0.count -= 1 }
-            throw error
+        } onCancel: {
+            reactor.put(.drain(until: monotonicNow() + pool.drainDeadline.nanoseconds))
         }
     }
 
-    private func release(_ connection: PostgresConnection) {
-        let waiting = state.withLock { state -> UnsafeContinuation<PostgresConnection?, Never>? in
-            if !state.waiting.isEmpty { return state.waiting.removeFirst() }
-            state.idle.append(connection)
-            return nil
-        }
-        waiting?.resume(returning: connection)
-    }
-
-    /// A read, which may be grouped with others and run again: it must have no side effects.
+    /// Runs one read. It may travel with others and be run again when a neighbour fails or a connection is lost, so it
+    /// must have no effects.
+    ///
+    /// - Parameters:
+    ///   - tenant: whose rows may be seen; nil: none of a tenant's.
+    ///   - deadline: the `statement_timeout`, and the time after which the caller is answered in any case (half a
+    ///     second later if the server is silent).
+    /// - Throws: `.server`, `.deadlineExceeded`, `.cancelled` (at once; the server is told), `.poolWaitExceeded`,
+    ///   `.connectionFailed`, `.connectionLost` (after several attempts), `.closed`.
     public func query(
         _ sql: SQL, tenant: UUID? = nil, lane: Lane = .fast, deadline: Duration? = nil
     ) async throws(PostgresError) -> Rows {
-        guard let rows = try await execute([sql], tenant: tenant, lane: lane, deadline: deadline).last else {
-            throw PostgresError(.connectionLost, "no result")
-        }
+        let request = request(.read, [sql], tenant, deadline)
+        guard let rows = try await submit(request, lane).get().last else { throw .unanswered }
         return rows
     }
 
-    /// Several statements as one implicit transaction.
+    /// Runs statements as one implicit transaction, in one round trip; they are sent once or not at all.
+    ///
+    /// The results come after the transaction has ended. With `.connectionLost` its outcome is unknown; with every
+    /// other error nothing of it remains.
     @discardableResult
     public func execute(
         _ statements: [SQL], tenant: UUID? = nil, lane: Lane = .write, deadline: Duration? = nil
     ) async throws(PostgresError) -> [Rows] {
-        let connection = try await lease()
-        defer { release(connection) }
-        let setting: SQL =
-            "SELECT set_config('closter.tenant', \(tenant.map { $0.uuidString.lowercased() } ?? ""), true)"
-        return Array(
-            try await connection.execute([setting] + statements, deadline: deadline ?? pool.defaultDeadline)
-                .dropFirst())
+        guard !statements.isEmpty else { return [] }
+        return try await submit(request(.write, statements, tenant, deadline), lane).get()
     }
 
+    /// BEGIN, `body`, COMMIT on a connection of the lane `write` that nobody else uses meanwhile; ROLLBACK if `body`
+    /// throws.
+    ///
+    /// - Parameter deadline: for each statement, and for the wait for a connection.
+    /// - Throws: what `body` throws; `PostgresError` if there is no connection or the COMMIT fails (`.connectionLost`:
+    ///   its outcome is unknown).
     public func transaction<Value: Sendable>(
         tenant: UUID? = nil, isolation: TransactionIsolation = .readCommitted, readOnly: Bool = false,
         deadline: Duration? = nil, _ body: (Transaction) async throws -> Value
     ) async throws -> Value {
-        let connection = try await lease()
-        defer { release(connection) }
-        let deadline = deadline ?? pool.defaultDeadline
-        return try await connection.transaction(isolation: isolation, readOnly: readOnly) { connection in
-            try await connection.execute([
-                "SELECT set_config('closter.tenant', \(tenant.map { $0.uuidString.lowercased() } ?? ""), true)"
-            ])
-            return try await body(
-                Transaction { statements in
-                    do throws(PostgresError) {
-                        return .success(try await connection.execute(statements, deadline: deadline))
-                    } catch { return .failure(error) }
-                })
+        let lease = request(.lease, [], nil, deadline)
+        _ = try await submit(lease, .write).get()
+        defer { reactor.put(.release(.write, lease.id)) }
+        let run: @Sendable ([SQL], Bool) async -> Result<[Rows], PostgresError> = { statements, isCancellable in
+            let request = self.request(.leased(lease.id), statements, nil, deadline)
+            return await self.submit(request, .write, isCancellable: isCancellable)
         }
+        let timeout = "\((deadline ?? pool.defaultDeadline).milliseconds)"
+        let settings: SQL = """
+            SELECT set_config('closter.tenant', \(tenant?.postgresText ?? ""), true), \
+            set_config('statement_timeout', \(timeout), true)
+            """
+        let value: Value
+        do {
+            _ = try await run([SQL(isolation.begin(readOnly: readOnly)), settings], true).get()
+            value = try await body(Transaction { await run($0, true) })
+        } catch {
+            _ = await run(["ROLLBACK"], false)
+            throw error
+        }
+        // A transaction that had failed answers COMMIT with ROLLBACK.
+        guard try await run(["COMMIT"], false).get().last?.commandTag == "COMMIT" else { throw PostgresError.rolledBack }
+        return value
     }
 
-    public var statistics: PoolStatistics { PoolStatistics() }
+    /// As of a moment ago.
+    public var statistics: PoolStatistics { reactor.statistics }
+
+    private func request(
+        _ kind: PoolRequest.Kind, _ statements: [SQL], _ tenant: UUID?, _ deadline: Duration?
+    ) -> PoolRequest {
+        PoolRequest(
+            id: identifiers.add(1, ordering: .relaxed).newValue, kind: kind, statements: statements, tenant: tenant,
+            timeout: (deadline ?? pool.defaultDeadline).milliseconds, now: monotonicNow(),
+            wait: pool.waitDeadline.nanoseconds)
+    }
+
+    private func submit(
+        _ request: PoolRequest, _ lane: Lane, isCancellable: Bool = true
+    ) async -> Result<[Rows], PostgresError> {
+        let ticket = Reactor.Ticket()
+        guard isCancellable else {
+            return await withUnsafeContinuation { reactor.put(.submit(lane, request, ticket, $0)) }
+        }
+        return await withTaskCancellationHandler {
+            await withUnsafeContinuation { reactor.put(.submit(lane, request, ticket, $0)) }
+        } onCancel: {
+            ticket.isCancelled.store(true, ordering: .sequentiallyConsistent)
+            reactor.put(.cancel(lane, request.id))
+        }
+    }
 }

@@ -1,0 +1,70 @@
+import EventSourcing
+
+/// The fold of one batch: what must be loaded for it, and the rows that come of it. Pure.
+///
+/// Consecutive events of a group are folded before anything is written, so a row is written once per batch.
+struct BatchFold<P: Projection> {
+    let batch: EventBatch
+    /// In order of first touch.
+    private var keys: [GroupKey] = []
+    private var events: [GroupKey: [LogEvent]] = [:]
+    private var groups: [GroupKey: P.Group] = [:]
+
+    /// The batch ends before its first unreadable event; where that is the very first one, it is thrown.
+    init(_ batch: EventBatch) throws(FoldFailure) {
+        var count = 0
+        for event in batch.events {
+            if case .unreadable(let reason) = event.payload {
+                guard count > 0 else { throw FoldFailure(event, reason) }
+                break
+            }
+            count += 1
+            guard let id = P.group(of: event) else { continue }
+            let key = GroupKey(tenant: event.tenant, id: id)
+            if events[key] == nil { keys.append(key) }
+            events[key, default: []].append(event)
+        }
+        self.batch = batch.prefix(count)
+    }
+
+    /// The groups that may have rows in the table.
+    var toLoad: [GroupKey] {
+        keys.filter { key in events[key]?.first.map { !P.begins(with: $0) } ?? false }
+    }
+
+    /// How many events touch a row.
+    var touching: Int { events.values.reduce(0) { $0 + $1.count } }
+
+    mutating func restore(_ groups: [GroupKey: P.Group]) { self.groups = groups }
+
+    /// The streams to be recalled from the log, up to the batch's beginning, and the groups that want them.
+    var toRecall: [(key: GroupKey, stream: StreamID)] {
+        keys.compactMap { key in
+            guard let stream = P.recall(before: events[key] ?? [], in: groups[key] ?? P.empty) else { return nil }
+            return (key, stream)
+        }
+    }
+
+    mutating func recall(_ history: [LogEvent]) throws(FoldFailure) {
+        for event in history {
+            if case .unreadable(let reason) = event.payload { throw FoldFailure(event, reason) }
+            guard let id = P.group(of: event) else { continue }
+            try P.apply(event, to: &groups[GroupKey(tenant: event.tenant, id: id), default: P.empty])
+        }
+    }
+
+    /// The rows to write, and whose they are.
+    mutating func fold() throws(FoldFailure) -> (rows: [P.Output], tenants: Set<TenantID>) {
+        var rows: [P.Output] = []
+        rows.reserveCapacity(keys.count)
+        var tenants: Set<TenantID> = []
+        for key in keys {
+            var group = groups[key] ?? P.empty
+            for event in events[key] ?? [] { try P.apply(event, to: &group) }
+            let changed = P.outputs(of: group, key, changedAfter: batch.previous)
+            if !changed.isEmpty { tenants.insert(key.tenant) }
+            rows += changed
+        }
+        return (rows, tenants)
+    }
+}

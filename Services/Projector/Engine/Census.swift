@@ -1,0 +1,49 @@
+import Foundation
+import Postgres
+
+/// A generation as the database knows it.
+struct CensusEntry: Sendable, Equatable {
+    var generation: GenerationID
+    var table: String
+    var foldVersion: Int
+    var isLive: Bool
+    var position: Int64
+    var head: Int64
+    /// The age of the oldest event it has not seen, by the database's clock; 0 where it has seen all.
+    var lagSeconds: Double
+}
+
+/// Which generations there are, and how far each has come.
+struct Census: Sendable {
+    let shard: Shard
+    let pool: PostgresPool
+
+    func take() async throws(PostgresError) -> [CensusEntry] {
+        let rows = try await pool.query(
+            SQL(
+                """
+                SELECT g.projection, g.generation, g.table_name, g.fold_version, g.status = 'live', c.position,
+                       h.position,
+                       coalesce(greatest(extract(epoch FROM clock_timestamp() - e.recorded_at), 0), 0)::float8
+                FROM \(shard.table("generations")) g
+                CROSS JOIN LATERAL (
+                    SELECT coalesce(max(p.position), 0) AS position FROM \(shard.table("checkpoints")) p
+                    WHERE p.projection = g.projection AND p.generation = g.generation
+                ) c
+                CROSS JOIN (SELECT coalesce(max(l.position), 0) AS position FROM \(shard.table("events")) l) h
+                LEFT JOIN \(shard.table("events")) e ON e.position = c.position + 1
+                ORDER BY g.projection, g.generation
+                """))
+        var entries: [CensusEntry] = []
+        for row in rows {
+            entries.append(
+                CensusEntry(
+                    generation: GenerationID(
+                        projection: try row.decode(0, as: String.self), number: try row.decode(1, as: Int.self)),
+                    table: try row.decode(2, as: String.self), foldVersion: try row.decode(3, as: Int.self),
+                    isLive: try row.decode(4, as: Bool.self), position: try row.decode(5, as: Int64.self),
+                    head: try row.decode(6, as: Int64.self), lagSeconds: try row.decode(7, as: Double.self)))
+        }
+        return entries
+    }
+}

@@ -1,0 +1,210 @@
+import EventSourcing
+import EventStore
+import Foundation
+import Logging
+import Postgres
+
+/// Opens a connection of one's own to the database.
+typealias Connect = @Sendable () async throws(PostgresError) -> PostgresConnection
+
+/// What all runners of a process share.
+struct Surroundings: Sendable {
+    var shard: Shard
+    var connect: Connect
+    var bus: EventBus
+    var limit: LogReader.Limit
+    /// How often a standby tries to take over.
+    var standbyInterval: Duration
+    /// Rung after a commit.
+    var changed: @Sendable () -> Void
+    var status: ProjectorStatus
+    var logger: Logger
+}
+
+/// Keeps one generation up to date, or stands by to: the loop around a pure fold.
+///
+/// Its connection holds the advisory lock that makes it the leader and carries every write: when it is lost, so is the
+/// leadership. The checkpoint's compare-and-set fences a leader that was frozen meanwhile.
+struct GenerationRunner<P: Projection>: Sendable {
+    let generation: GenerationID
+    let table: String
+    let surroundings: Surroundings
+    private let logger: Logger
+    private let metrics: RunnerMetrics
+
+    /// The longest a statement of the runner may take; a batch takes milliseconds.
+    private static var deadline: Duration { .seconds(30) }
+
+    init(_ generation: GenerationID, table: String, _ surroundings: Surroundings) {
+        self.generation = generation
+        self.table = table
+        self.surroundings = surroundings
+        var logger = surroundings.logger
+        logger[metadataKey: "projection"] = "\(generation.projection)"
+        logger[metadataKey: "generation"] = "\(generation.number)"
+        self.logger = logger
+        metrics = RunnerMetrics(generation)
+    }
+
+    /// Until the task is cancelled, or the projection must be stopped.
+    func run() async {
+        var policy = RetryPolicy(limit: surroundings.limit.events)
+        while !Task.isCancelled {
+            let step: RetryPolicy.Step
+            do {
+                let connection = try await surroundings.connect()
+                step = try await serve(connection, &policy)
+                await connection.close()
+            } catch {
+                let failure = BatchFailure(error)
+                if !Task.isCancelled {
+                    logger.warning("cannot lead or stand by", metadata: ["error": "\(failure.description)"])
+                }
+                step = policy.failed(failure, count: 1)
+            }
+            surroundings.status.set(generation, step == .stop ? .stopped : .connecting)
+            switch step {
+            case .stop: return
+            case .stepDown: await pause(surroundings.standbyInterval)
+            case .again(let duration), .reconnect(let duration): await pause(duration)
+            }
+        }
+    }
+
+    private func pause(_ duration: Duration) async {
+        // A cancelled sleep ends the loop that called.
+        try? await Task.sleep(for: duration)
+    }
+
+    /// Stands by until the lock is free, then leads on this connection.
+    private func serve(_ connection: PostgresConnection, _ policy: inout RetryPolicy) async throws -> RetryPolicy.Step {
+        let lock = surroundings.shard.leadershipLock(generation)
+        while !Task.isCancelled {
+            let rows = try await connection.query(
+                "SELECT pg_try_advisory_lock(hashtextextended(\(lock), 0))", deadline: Self.deadline)
+            if try rows.first?.decode(0, as: Bool.self) == true {
+                return try await lead(connection, &policy)
+            }
+            surroundings.status.set(generation, .standby)
+            await pause(surroundings.standbyInterval)
+        }
+        return .stepDown
+    }
+
+    private func lead(_ connection: PostgresConnection, _ policy: inout RetryPolicy) async throws -> RetryPolicy.Step {
+        let store = ProjectionStore<P>(
+            shard: surroundings.shard, generation: generation, table: table, connection: connection)
+        var position = try await store.checkpoint()
+        let reader = LogReader(shard: surroundings.shard, connect: surroundings.connect)
+        let wakeup = Wakeup()
+        surroundings.bus.join(generation, wakeup: wakeup)
+        surroundings.status.set(generation, .leading)
+        logger.info("leading", metadata: ["position": "\(position)"])
+        defer {
+            surroundings.bus.leave(generation)
+            logger.info("no longer leading", metadata: ["position": "\(position)"])
+        }
+        while !Task.isCancelled {
+            guard connection.isOpen else { return .reconnect(after: .zero) }
+            var count = 1
+            do {
+                guard let batch = try await next(after: position, policy.limit, reader) else {
+                    await wakeup.wait()
+                    continue
+                }
+                count = batch.events.count
+                position = try await apply(batch, store, reader)
+                policy.succeeded()
+            } catch {
+                if Task.isCancelled { break }
+                let failure = BatchFailure(error)
+                let step = policy.failed(failure, count: count)
+                report(failure, step, after: position, count: count)
+                guard case .again(let duration) = step else { return step }
+                await pause(duration)
+            }
+        }
+        await reader.close()
+        return .stepDown
+    }
+
+    /// From the bus, or from the log where the bus has forgotten it; nil where there is nothing yet.
+    private func next(after position: Int64, _ limit: Int, _ reader: LogReader) async throws -> EventBatch? {
+        switch surroundings.bus.next(after: position, limit: limit) {
+        case .wait: return nil
+        case .batch(let batch): return batch
+        case .behind:
+            let batch = try await reader.read(
+                after: position, LogReader.Limit(events: limit, bytes: surroundings.limit.bytes))
+            return batch.isEmpty ? nil : batch
+        }
+    }
+
+    /// Loads, folds, writes and moves the checkpoint.
+    ///
+    /// - Returns: the new checkpoint.
+    private func apply(_ batch: EventBatch, _ store: ProjectionStore<P>, _ reader: LogReader) async throws -> Int64 {
+        let clock = ContinuousClock()
+        let started = clock.now
+        var fold = try BatchFold<P>(batch)
+        fold.restore(try await store.load(fold.toLoad))
+        let recall = fold.toRecall
+        if !recall.isEmpty {
+            try fold.recall(
+                try await reader.history(of: recall.map { ($0.key.tenant, $0.stream) }, through: batch.previous))
+        }
+        let loaded = clock.now
+        let (rows, tenants) = try fold.fold()
+        let folded = clock.now
+        guard try await store.write(rows, tenants: tenants, batch: fold.batch) else { throw BatchFailure.fenced }
+        let done = clock.now
+        surroundings.changed()
+        metrics.committed(
+            fold.batch, rows: rows.count, load: loaded - started, fold: folded - loaded, write: done - folded)
+        log(fold.batch, rows: rows.count, fold.touching, duration: done - started)
+        return fold.batch.last
+    }
+
+    private func log(_ batch: EventBatch, rows: Int, _ touching: Int, duration: Duration) {
+        guard logger.logLevel <= .debug else { return }
+        for event in batch.events where P.group(of: event) != nil {
+            logger.debug(
+                "projected",
+                metadata: [
+                    "tenant": "\(event.tenant)", "correlation_id": "\(event.correlationID.uuidString.lowercased())",
+                    "position": "\(event.position)", "event": "\(event.type)",
+                ])
+        }
+        logger.debug(
+            "batch projected",
+            metadata: [
+                "from": "\(batch.previous + 1)", "position": "\(batch.last)", "events": "\(batch.events.count)",
+                "touching": "\(touching)", "rows": "\(rows)", "duration_ms": "\(duration.milliseconds)",
+            ])
+    }
+
+    private func report(_ failure: BatchFailure, _ step: RetryPolicy.Step, after position: Int64, count: Int) {
+        metrics.failed(failure)
+        let metadata: Logger.Metadata = [
+            "position": "\(position)", "events": "\(count)", "error": "\(failure.description)",
+        ]
+        switch (failure, step) {
+        case (_, .stop):
+            surroundings.status.stop(generation, reason: failure.description, position: position)
+            logger.critical("STOPPED: the event after this position cannot be projected", metadata: metadata)
+        case (.fenced, _): logger.warning("stepping down", metadata: metadata)
+        case (.gap, _): logger.error("the log has a gap, reading again", metadata: metadata)
+        default: logger.warning("a batch failed", metadata: metadata)
+        }
+    }
+}
+
+extension Duration {
+    /// Whole milliseconds with three decimals, for logs.
+    var milliseconds: Double {
+        let (seconds, attoseconds) = components
+        return Double(seconds * 1_000_000 + attoseconds / 1_000_000_000_000) / 1000
+    }
+
+    var seconds: Double { milliseconds / 1000 }
+}

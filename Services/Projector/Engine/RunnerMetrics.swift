@@ -1,0 +1,82 @@
+import CoreMetrics
+import EventSourcing
+import Metrics
+import Runtime
+
+/// What the runner of one generation counts and times.
+struct RunnerMetrics: Sendable {
+    private let events: Counter
+    private let rows: Counter
+    private let batch: Recorder
+    private let load: Metrics.Timer
+    private let fold: Metrics.Timer
+    private let write: Metrics.Timer
+    private let visible: Metrics.Timer
+    private let generation: GenerationID
+
+    init(_ generation: GenerationID) {
+        self.generation = generation
+        let labels = generation.labels
+        events = Counter(label: "closter_projector_events_total", dimensions: labels)
+        rows = Counter(label: "closter_projector_rows_total", dimensions: labels)
+        batch = Recorder(label: "closter_projector_batch_events", dimensions: labels)
+        load = Timer(label: "closter_projector_load_seconds", dimensions: labels)
+        fold = Timer(label: "closter_projector_fold_seconds", dimensions: labels)
+        write = Timer(label: "closter_projector_write_seconds", dimensions: labels)
+        visible = Timer(label: "closter_projector_visible_seconds", dimensions: labels)
+    }
+
+    func committed(_ batch: EventBatch, rows: Int, load: Duration, fold: Duration, write: Duration) {
+        events.increment(by: batch.events.count)
+        self.rows.increment(by: rows)
+        self.batch.record(batch.events.count)
+        self.load.record(duration: load)
+        self.fold.record(duration: fold)
+        self.write.record(duration: write)
+        // The oldest event has waited longest.
+        if let first = batch.events.first { visible.record(duration: max(.zero, Timestamp.now - first.recordedAt)) }
+    }
+
+    func failed(_ failure: BatchFailure) {
+        Counter(
+            label: "closter_projector_failures_total", dimensions: generation.labels + [("reason", failure.name)]
+        ).increment()
+    }
+}
+
+extension GenerationID {
+    var labels: [(String, String)] { [("projection", projection), ("generation", "\(number)")] }
+}
+
+extension BatchFailure {
+    fileprivate var name: String {
+        switch self {
+        case .fenced: "fenced"
+        case .connectionLost: "connection_lost"
+        case .transient: "transient"
+        case .poisoned: "poisoned"
+        case .gap: "gap"
+        }
+    }
+}
+
+extension PrometheusMetrics {
+    func describeProjector() {
+        describe(
+            .init("closter_projector_events_total", .counter, help: "Events a generation has taken in."),
+            .init("closter_projector_rows_total", .counter, help: "Rows written."),
+            .init(
+                "closter_projector_batch_events", .histogram, buckets: MetricDefinition.counts,
+                help: "Events in one transaction."),
+            .init("closter_projector_load_seconds", .histogram, help: "Time to load a batch's rows, in seconds."),
+            .init("closter_projector_fold_seconds", .histogram, help: "Time to fold a batch, in seconds."),
+            .init("closter_projector_write_seconds", .histogram, help: "Time to write and commit a batch, in seconds."),
+            .init(
+                "closter_projector_visible_seconds", .histogram,
+                help: "Time from an event's append to its rows' commit, of a batch's oldest event, in seconds."),
+            .init("closter_projector_failures_total", .counter, help: "Batches that failed, by reason."),
+            .init("closter_projector_gaps_total", .counter, help: "Holes seen in what was read of the log."),
+            .init(
+                "closter_projector_role", .gauge, help: "1 for the role this process has: leading, standby, stopped."))
+    }
+}

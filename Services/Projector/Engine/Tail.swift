@@ -1,0 +1,43 @@
+import Foundation
+import Logging
+import Metrics
+
+/// The one reader of the shard's log for all generations that follow its head: reads on when a reader of the bus runs
+/// dry, when the doorbell rings, and at every poll.
+struct Tail: Sendable {
+    let bus: EventBus
+    let reader: LogReader
+    let limit: LogReader.Limit
+    /// Set by the doorbell and by the poll.
+    let bell: Wakeup
+    let logger: Logger
+
+    /// Until the task is cancelled.
+    func run() async {
+        var failures = 0
+        while let position = await bus.nextRead() {
+            do {
+                let batch = try await reader.read(after: position, limit)
+                failures = 0
+                if batch.isEmpty { await bell.wait() } else { bus.publish(batch) }
+            } catch {
+                if Task.isCancelled { break }
+                failures += 1
+                report(error, after: position)
+                // A cancelled sleep ends the loop.
+                try? await Task.sleep(for: .milliseconds(min(5000, 50 << min(failures - 1, 7))))
+            }
+        }
+        await reader.close()
+    }
+
+    private func report(_ error: any Error, after position: Int64) {
+        let metadata: Logger.Metadata = ["position": "\(position)", "error": "\(BatchFailure(error).description)"]
+        if error is LogGap {
+            Counter(label: "closter_projector_gaps_total").increment()
+            logger.error("the log has a gap, reading again", metadata: metadata)
+        } else {
+            logger.warning("cannot read the log", metadata: metadata)
+        }
+    }
+}

@@ -1,0 +1,90 @@
+import EventStore
+import Foundation
+import Logging
+import Postgres
+
+/// Everything of the projector but its process: tail, bus, runners, doorbells, maintenance.
+struct ProjectorEngine: Sendable {
+    struct Settings: Sendable {
+        var shard = Shard.main
+        /// Whether NOTIFY is rung and listened to. All is correct without.
+        var doorbell = true
+        /// How late a change is seen when every NOTIFY is lost.
+        var poll: Duration = .milliseconds(250)
+        /// How often the generations are looked at, and lags measured.
+        var census: Duration = .seconds(1)
+        /// How often a standby tries to take over.
+        var standby: Duration = .milliseconds(500)
+        /// How long rings to the readers are gathered.
+        var coalescing: Duration = .milliseconds(5)
+        /// The most that is read, folded and written at a time.
+        var batch = LogReader.Limit(events: 1000, bytes: 4 << 20)
+        /// Events kept in memory for generations that follow the head at different speeds.
+        var window = 8000
+        var trim: Duration = .seconds(60)
+    }
+
+    let settings: Settings
+    let database: PostgresConfiguration
+    /// For what is short and not tied to leadership: census, doorbell, maintenance. Whoever made it runs it.
+    let pool: PostgresPool
+    let status: ProjectorStatus
+    let logger: Logger
+
+    /// Until the task is cancelled; batches under way are finished.
+    func run() async {
+        let (shard, logger) = (settings.shard, logger)
+        let connect = Self.connect(database, logger)
+        let bell = Wakeup()
+        let bus = EventBus(
+            window: LogWindow(capacity: settings.window, readAhead: settings.batch.events * 2))
+        let readers = Doorbell(pool: pool, channel: shard.readChannel, interval: settings.coalescing, logger: logger)
+        let rings = settings.doorbell
+        let surroundings = Surroundings(
+            shard: shard, connect: connect, bus: bus, limit: settings.batch, standbyInterval: settings.standby,
+            changed: { if rings { readers.ring() } }, status: status, logger: logger)
+        let tail = Tail(
+            bus: bus, reader: LogReader(shard: shard, connect: connect), limit: settings.batch, bell: bell,
+            logger: logger)
+        let supervisor = Supervisor(
+            census: Census(shard: shard, pool: pool), surroundings: surroundings, interval: settings.census)
+        let trimmer = Trimmer(shard: shard, pool: pool, logger: logger)
+
+        await withTaskGroup { group in
+            group.addTask { await tail.run() }
+            group.addTask { await supervisor.run() }
+            group.addTask { await trimmer.run(every: settings.trim, status) }
+            group.addTask { await poll(bell, bus) }
+            if settings.doorbell { group.addTask { await listen(bell) } }
+        }
+    }
+
+    private func poll(_ bell: Wakeup, _ bus: EventBus) async {
+        while !Task.isCancelled {
+            // A cancelled sleep ends the loop.
+            try? await Task.sleep(for: settings.poll)
+            bell.set()
+            // Leaders look whether their connection still stands.
+            bus.wakeReaders()
+        }
+    }
+
+    /// A ring, and every new LISTEN after which something may have been missed, makes the tail read.
+    private func listen(_ bell: Wakeup) async {
+        for await _ in PostgresListener(database, channels: [settings.shard.logChannel], logger: logger) { bell.set() }
+    }
+
+    /// Connections for leaders and readers. The tables' statistics say little while a generation is being filled, so
+    /// the plan that is right for a full table is not left to them.
+    private static func connect(_ database: PostgresConfiguration, _ logger: Logger) -> Connect {
+        var configuration = database
+        configuration.applicationName = "closter-projector"
+        for setting in ["enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"] {
+            configuration.runtimeParameters[setting] = "off"
+        }
+        configuration.runtimeParameters["plan_cache_mode"] = "force_generic_plan"
+        return { [configuration] () async throws(PostgresError) in
+            try await PostgresConnection.connect(configuration, logger: logger)
+        }
+    }
+}

@@ -110,7 +110,7 @@ public final class PostgresConnection: Sendable {
 
     @discardableResult
     private func control(_ text: String) async throws(PostgresError) -> String {
-        try await submit(.statements([SQL(text)]), nil, false, isControl: true).last?.commandTag ?? ""
+        try await submit(.statements([SQL(unescaped: text)]), nil, false, isControl: true).last?.commandTag ?? ""
     }
 
     private func submit(

@@ -93,7 +93,7 @@ public final class PostgresPool: Sendable {
             """
         let value: Value
         do {
-            _ = try await run([SQL(isolation.begin(readOnly: readOnly)), settings], true).get()
+            _ = try await run([SQL(unescaped: isolation.begin(readOnly: readOnly)), settings], true).get()
             value = try await body(Transaction { await run($0, true) })
         } catch {
             _ = await run(["ROLLBACK"], false)

@@ -8,22 +8,25 @@ public struct SQL: Sendable, ExpressibleByStringInterpolation {
     private(set) var parameters: Parameters
 
     /// - Parameters:
-    ///   - text: trusted text that names its values `$1`, `$2`, …
+    ///   - text: trusted text that names its values `$1`, `$2`, …; an interpolation in it would be pasted.
     ///   - values: as many as the text names.
-    public init(_ text: String, _ values: [any PostgresEncodable] = []) {
-        self.text = text
-        parameters = Parameters()
+    public init(_ text: String, _ values: [any PostgresEncodable]) {
+        self.init(unescaped: text)
         for value in values { parameters.append(value) }
     }
 
-    public init(stringLiteral text: String) {
-        self.init(text)
+    /// Trusted text without values. `SQL("… \(value)")`, without a label, is the literal that binds.
+    public init(unescaped text: String) {
+        self.text = text
+        parameters = Parameters()
     }
+
+    public init(stringLiteral text: String) { self.init(unescaped: text) }
 
     public init(stringInterpolation: StringInterpolation) { self = stringInterpolation.sql }
 
     public struct StringInterpolation: StringInterpolationProtocol {
-        fileprivate var sql = SQL("")
+        fileprivate var sql = SQL(unescaped: "")
 
         public init(literalCapacity: Int, interpolationCount: Int) {
             sql.text.reserveCapacity(literalCapacity + 3 * interpolationCount)

@@ -1,0 +1,106 @@
+import Foundation
+import Glibc
+
+/// A PostgreSQL server of a test's own, to be killed and restarted. Listens on 127.0.0.1 only; gone with `destroy`.
+public final class PrivateCluster: Sendable {
+    public let port: UInt16
+    private let directory: String
+    private let binaries: String
+
+    public struct Failure: Error, CustomStringConvertible {
+        public var description: String
+    }
+
+    /// Makes and starts a cluster. As root the server runs as user `postgres`.
+    public init() throws {
+        binaries = try Self.shell("pg_config --bindir").trimmingCharacters(in: .whitespacesAndNewlines)
+        directory = "/tmp/closter-cluster-\(UUID().uuidString.lowercased())"
+        port = try Self.freePort()
+        try Self.shell("mkdir -m 700 \(directory)")
+        if geteuid() == 0 { try Self.shell("chown postgres \(directory)") }
+        try asServer("\(binaries)/initdb -D \(directory)/data -U postgres -A trust --no-sync -E UTF8 --locale=C")
+        try configure("unix_socket_directories", "''")
+        try configure("listen_addresses", "'127.0.0.1'")
+        try configure("port", "\(port)")
+        try configure("fsync", "off")
+        try start()
+    }
+
+    public func url(database: String = "postgres") -> String { "postgresql://postgres@127.0.0.1:\(port)/\(database)" }
+
+    /// Writes a line into postgresql.conf; in force after the next start.
+    public func configure(_ name: String, _ value: String) throws {
+        try asServer("echo \"\(name) = \(value)\" >> \(directory)/data/postgresql.conf")
+    }
+
+    public func start() throws {
+        try asServer("\(binaries)/pg_ctl -w -t 60 -s -D \(directory)/data -l \(directory)/log start")
+    }
+
+    /// - Parameter mode: `fast` ends sessions in order, `immediate` is a crash.
+    public func stop(_ mode: String = "fast") throws {
+        try asServer("\(binaries)/pg_ctl -w -t 60 -s -D \(directory)/data -m \(mode) stop")
+    }
+
+    /// Freezes the server's processes, as an unreachable machine would be, or lets them go on.
+    public func freeze(_ isFrozen: Bool) throws {
+        let signal = isFrozen ? "STOP" : "CONT"
+        try Self.shell(
+            "P=$(head -1 \(directory)/data/postmaster.pid); kill -\(signal) $P $(ps -o pid= --ppid $P) 2>/dev/null || true")
+    }
+
+    public func destroy() {
+        _ = try? freeze(false)
+        _ = try? stop("immediate")
+        _ = try? Self.shell("rm -rf \(directory)")
+    }
+
+    /// A file of the cluster's data folder, for certificates and the like; owned by the server.
+    public func write(_ name: String, _ text: String) throws {
+        let path = "\(directory)/data/\(name)"
+        try text.write(toFile: path, atomically: false, encoding: .utf8)
+        if geteuid() == 0 { try Self.shell("chown postgres \(path)") }
+        try Self.shell("chmod 600 \(path)")
+    }
+
+    private func asServer(_ command: String) throws {
+        guard geteuid() == 0 else { return _ = try Self.shell(command) }
+        let quoted = command.replacingOccurrences(of: "'", with: "'\\''")
+        try Self.shell("cd / && runuser -u postgres -- sh -c '\(quoted)'")
+    }
+
+    @discardableResult
+    private static func shell(_ command: String) throws -> String {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", command]
+        let output = Pipe()
+        process.standardOutput = output
+        // The server inherits it: a pipe here would never end.
+        process.standardError = FileHandle.nullDevice
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        let data = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else {
+            throw Failure(description: "\(command): exit \(process.terminationStatus)")
+        }
+        return String(decoding: data, as: UTF8.self)
+    }
+
+    private static func freePort() throws -> UInt16 {
+        let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(socket) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(socket, $0, length) == 0 && getsockname(socket, $0, &length) == 0
+            }
+        }
+        guard isBound else { throw Failure(description: "no free port") }
+        return UInt16(bigEndian: address.sin_port)
+    }
+}

@@ -9,6 +9,11 @@ public struct RecordDecodingError: Error, Equatable, Sendable, CustomStringConve
     /// What is missing or of the wrong type; empty where the whole is no JSON object.
     public var member: String
 
+    public init(record: String, member: String) {
+        self.record = record
+        self.member = member
+    }
+
     public var description: String { "stored \(record): \(member.isEmpty ? "not an object" : "bad \(member)")" }
 }
 

@@ -19,6 +19,12 @@ public struct EventDecodingError: Error, Equatable, Sendable, CustomStringConver
     public var schema: Int
     public var reason: Reason
 
+    public init(type: String, schema: Int, reason: Reason) {
+        self.type = type
+        self.schema = schema
+        self.reason = reason
+    }
+
     /// Names the type, the version and the member; never a value.
     public var description: String {
         let event = "\(type) v\(schema)"

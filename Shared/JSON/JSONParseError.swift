@@ -19,6 +19,12 @@ public struct JSONParseError: Error, Equatable, Sendable, CustomStringConvertibl
     /// RFC 6901 pointer to the value concerned, as far as the parser had got: "" is the whole document.
     public var pointer: String
 
+    public init(code: Code, offset: Int, pointer: String) {
+        self.code = code
+        self.offset = offset
+        self.pointer = pointer
+    }
+
     /// A sentence for people; it never quotes the document, except for a duplicate name.
     public var message: String {
         switch code {

@@ -9,13 +9,13 @@ note() { printf '%s\n' "$*" >&2; }
 
 # One clear line, and out: nothing that was started stays behind, the exit trap of the caller sees to that.
 fail() {
-    note "${0##*/}: $*"
+    note "deploy/${0##*/}: $*"
     exit 1
 }
 
 # The command line itself is wrong.
 misuse() {
-    note "${0##*/}: $* (see ${0##*/} --help)"
+    note "deploy/${0##*/}: $* (see deploy/${0##*/} --help)"
     exit 2
 }
 

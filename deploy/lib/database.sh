@@ -57,7 +57,7 @@ query() (
 require_server() {
     local version said
     if ! said=$(query "$1" <<<'SHOW server_version_num' 2>&1); then
-        fail "cannot use $2: $(grep -v '^$' <<<"$said" | tail -n 1)"
+        fail "cannot use $2: $(sed -n '1s/^psql: error: //p' <<<"$said")"
     fi
     version=$(tail -n 1 <<<"$said")
     ((version >= 150000)) ||

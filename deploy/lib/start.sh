@@ -133,17 +133,15 @@ wait_for_services() {
 }
 
 announce() {
-    local environment=$data/local.env
+    local environment=$data/local.env service
     environment=${environment#"$PWD"/}
+    printf '\nCloster is ready.\n\n'
+    for service in "${services[@]}"; do
+        printf '  %-18s http://127.0.0.1:%s\n' "$service" "$(service_port "$base" "$service")"
+    done
     cat <<END
-
-Closter is ready.
-
-  query      http://127.0.0.1:$base
-  command    http://127.0.0.1:$((base + 1))
-  projector  http://127.0.0.1:$((base + 2))
-  settings   $data/local.env
-  logs       $data/logs
+  settings           $data/local.env
+  logs               $data/logs
 
 Operator's token (valid for 24 hours):
 $(<"$data/secrets/operator.token")
@@ -159,7 +157,7 @@ END
 follow() {
     local logs=() service
     for service in "${services[@]}" supervisor; do logs+=("$data/logs/$service.log"); done
-    tail --quiet --lines 0 --follow=name "${logs[@]}" 2>/dev/null &
+    tail --quiet --lines 0 --follow=name --pid "$supervisor" "${logs[@]}" 2>/dev/null &
     tail_pid=$!
     trap 'interrupted=yes' INT TERM HUP
     while [[ $interrupted == no ]] && alive "$supervisor"; do

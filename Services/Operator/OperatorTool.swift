@@ -99,7 +99,7 @@ struct Closter: ParsableCommand {
             Exit status: 0 done, 1 found something, 2 could not.
             """,
         subcommands: [
-            MigrateCommand.self, ImportCommand.self, TenantCommand.self, KeyCommand.self,
+            MigrateCommand.self, ImportCommand.self, TokenCommand.self, TenantCommand.self, KeyCommand.self,
             TraceCommand.self,
         ])
 }

@@ -27,7 +27,8 @@ import Testing
     }
 
     @Test func `keep the values of files with CRLF clean`() throws {
-        #expect(try EnvironmentFile(parsing: "A=1\r\nB='2'\r\n").values == ["A": "1", "B": "2"])
+        let file = try EnvironmentFile(parsing: "A=1\r\nB='2'\r\n")
+        #expect(file.values == ["A": "1", "B": "2"])
     }
 
     @Test(arguments: [("A=1\nnonsense", 2), ("1A=x", 1), ("A=1\n\nB='open", 3), ("=x", 1), ("A B=x", 1)])
@@ -82,7 +83,8 @@ import Testing
 
     @Test(arguments: [("http://a:1/", "http://a:1"), ("https://a/b//", "https://a/b")])
     func `drops the slash at the end of an address`(text: String, expected: String) throws {
-        #expect(try Settings(["U": text]).url("U") == expected)
+        let url = try Settings(["U": text]).url("U")
+        #expect(url == expected)
     }
 
     @Test(arguments: ["ftp://a", "a:1", "http://", "nonsense"])

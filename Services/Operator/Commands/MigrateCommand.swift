@@ -107,7 +107,7 @@ extension MigrateCommand {
                 throw ToolFailure("cannot read \(path)")
             }
             do {
-                try await connection.simple(String(decoding: script, as: UTF8.self))
+                try await applyRoles(String(decoding: script, as: UTF8.self), connection)
             } catch {
                 throw ToolFailure("the roles of \(path) were not applied: is the user an administrator? \(error)")
             }
@@ -115,6 +115,19 @@ extension MigrateCommand {
         try await connection.simple("SET ROLE closter_owner")
         let report = try await migrator.migrate(connection)
         return Outcome(version: report.version, migrations: named(report.applied, migrator), isDryRun: false)
+    }
+
+    /// Roles belong to the whole server: somebody who prepares another of its databases may be changing them just now,
+    /// which the server reports as an internal error. The script changes nothing twice, so it is run again.
+    private static func applyRoles(_ script: String, _ connection: PostgresConnection) async throws(PostgresError) {
+        for _ in 0..<10 {
+            do throws(PostgresError) {
+                return try await connection.simple(script)
+            } catch  where error.sqlState == "XX000" {
+                continue
+            }
+        }
+        try await connection.simple(script)
     }
 
     private static func named(_ versions: [Int], _ migrator: Migrator) -> [(number: Int, name: String)] {

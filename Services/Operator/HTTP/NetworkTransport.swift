@@ -1,12 +1,22 @@
 import AsyncHTTPClient
+import Foundation
 import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// The real network, by the process-wide HTTP client.
+/// The real network, by one HTTP client for the process.
 struct NetworkTransport: Transport {
     /// An import of 64 MiB has a report of some hundred thousand lines.
     static let largestAnswer = 512 * 1024 * 1024
+
+    /// Lives as long as the process. Trying again is the caller's business, who knows what may be sent twice.
+    private static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration(
+            redirectConfiguration: .disallow,
+            timeout: .init(connect: .seconds(5)), decompression: .disabled)
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
 
     func send(_ request: Request) async throws(TransportFailure) -> Response {
         var outgoing = HTTPClientRequest(url: request.url)
@@ -22,7 +32,7 @@ struct NetworkTransport: Transport {
             outgoing.body = .stream(Counted(file: file, sent: sent), length: .known(Int64(file.size)))
         }
         do {
-            let response = try await HTTPClient.shared.execute(
+            let response = try await Self.client.execute(
                 outgoing, timeout: TimeAmount(request.deadline))
             let body = try await response.body.collect(upTo: Self.largestAnswer)
             return Response(
@@ -38,6 +48,8 @@ struct NetworkTransport: Transport {
         case is FileChunks.Changed:
             TransportFailure(kind: .unreadable, message: "the file changed while it was being sent")
         case is NIOConnectionError:
+            TransportFailure(kind: .unreachable, message: "no connection")
+        case let error as IOError where [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH].contains(error.errnoCode):
             TransportFailure(kind: .unreachable, message: "no connection")
         case let error as HTTPClientError where error == .connectTimeout:
             TransportFailure(kind: .unreachable, message: "no connection in time")

@@ -6,7 +6,7 @@ struct EnvironmentFile: Equatable, Sendable {
 
     /// Refuses the first line that is none, by its number. Values are never repeated in the message: they are secrets.
     init(parsing text: String) throws(ToolFailure) {
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
             var line = line.drop(while: Self.isBlank)
             while let last = line.last, Self.isBlank(last) { line.removeLast() }
             if line.isEmpty || line.hasPrefix("#") { continue }
@@ -22,7 +22,7 @@ struct EnvironmentFile: Equatable, Sendable {
     }
 
     private static func isBlank(_ character: Character) -> Bool {
-        character == " " || character == "\t" || character == "\r" || character == "\r\n"
+        character == " " || character == "\t"
     }
 
     private static func isName(_ name: Substring) -> Bool {

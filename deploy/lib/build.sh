@@ -53,7 +53,7 @@ build_release() {
         if ! wait "$build_pid"; then
             build_pid=''
             # What the compiler said, without the commands it was called by.
-            grep -E 'error:|warning: unre' "$log" | sort -u | head -n 20 >&2 || true
+            grep -E '^([^ ]+: )?error:' "$log" | awk '!seen[$0]++' | head -n 20 >&2 || true
             fail "the build of $program failed, everything it said is in $checkout/$log"
         fi
         build_pid=''

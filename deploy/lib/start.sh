@@ -30,7 +30,7 @@ start_own_server() {
     password=$(secret "$data/secrets/postgres.password" 24)
     # The port of last time, so that what people noted down stays true.
     port=$(sed -n 's/^port = //p' "$cluster/closter.conf" 2>/dev/null || true)
-    if [[ -z $port ]] || listening "$port"; then port=$(free_port); fi
+    if [[ -z $port ]] || listening "$port"; then port=$(free_port "$base"); fi
     configure_cluster "$cluster" "$server_bin" "$port"
     start_supervisor
     until wait_for_cluster "$server_bin" "$port"; do

@@ -8,7 +8,7 @@ struct BatchFold<P: Projection> {
     /// In order of first touch.
     private var keys: [GroupKey] = []
     private var events: [GroupKey: [LogEvent]] = [:]
-    private var groups: [GroupKey: P.Group] = [:]
+    private(set) var groups: [GroupKey: P.Group] = [:]
 
     /// The batch ends before its first unreadable event; where that is the very first one, it is thrown.
     init(_ batch: EventBatch) throws(FoldFailure) {
@@ -64,6 +64,7 @@ struct BatchFold<P: Projection> {
             let changed = P.outputs(of: group, key, changedAfter: batch.previous)
             if !changed.isEmpty { tenants.insert(key.tenant) }
             rows += changed
+            groups[key] = group
         }
         return (rows, tenants)
     }

@@ -1,0 +1,52 @@
+import Testing
+
+@testable import Projector
+
+@Suite struct RetryPolicyTests {
+    @Test func `a poisoned batch is halved until the poison stands alone, then tried a few times, then stopped`() {
+        var policy = RetryPolicy(limit: 1000, attempts: 3)
+        var count = 1000
+        var halvings = 0
+        while count > 1 {
+            #expect(policy.failed(.poisoned("x"), count: count) == .again(after: .zero))
+            #expect(policy.limit < count)
+            count = policy.limit
+            halvings += 1
+        }
+        #expect(halvings <= 10)
+        #expect(policy.failed(.poisoned("x"), count: 1) == .again(after: .milliseconds(50)))
+        #expect(policy.failed(.poisoned("x"), count: 1) == .again(after: .milliseconds(100)))
+        #expect(policy.failed(.poisoned("x"), count: 1) == .stop)
+    }
+
+    @Test func `success brings the size of batches back`() {
+        var policy = RetryPolicy(limit: 100)
+        _ = policy.failed(.poisoned("x"), count: 100)
+        #expect(policy.limit == 50)
+        policy.succeeded()
+        #expect(policy.limit == 100)
+        policy.succeeded()
+        #expect(policy.limit == 100)
+    }
+
+    @Test func `what passes by itself is tried for ever, ever slower`() {
+        var policy = RetryPolicy(limit: 100, attempts: 2)
+        var pauses: [Duration] = []
+        for _ in 0..<10 {
+            guard case .again(let pause) = policy.failed(.transient("x"), count: 1) else {
+                Issue.record("not tried again")
+                return
+            }
+            pauses.append(pause)
+        }
+        #expect(pauses == pauses.sorted())
+        #expect(pauses.last == .seconds(5))
+    }
+
+    @Test func `a fenced leader steps down, and a lost connection is made anew`() {
+        var policy = RetryPolicy(limit: 100)
+        #expect(policy.failed(.fenced, count: 10) == .stepDown)
+        #expect(policy.failed(.connectionLost("x"), count: 10) == .reconnect(after: .milliseconds(50)))
+        #expect(policy.failed(.gap(LogGap(expected: 1, found: 2)), count: 1) == .again(after: .milliseconds(100)))
+    }
+}

@@ -95,15 +95,17 @@ enum Field {
             }
             return amount
         }
-        let currency = reader.required("currency") { value, pointer throws(InvalidFields) in
-            guard let currency = Currency(code: try string(value, pointer)) else {
-                throw .one(pointer, .invalid, "must be a currency code of ISO 4217, like PLN")
-            }
-            return currency
-        }
+        let currency = reader.required("currency", Self.currency)
         guard reader.errors.isEmpty, let amount, let currency, let money = Money(amount: amount, currency: currency)
         else { throw InvalidFields(errors: reader.errors.map { $0.under(pointer) }) }
         return money
+    }
+
+    static func currency(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> Currency {
+        guard let currency = Currency(code: try string(value, pointer)) else {
+            throw .one(pointer, .invalid, "must be a currency code of ISO 4217, like PLN")
+        }
+        return currency
     }
 
     /// An absolute https URL of at most 2,048 bytes.

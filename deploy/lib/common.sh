@@ -52,13 +52,13 @@ listening() {
         /proc/net/tcp "$([[ -r /proc/net/tcp6 ]] && echo /proc/net/tcp6 || echo /dev/null)"
 }
 
-# free_port [BASE]: below the range from which the kernel takes the client ends of connections, and not among the
+# free_port BASE: below the range from which the kernel takes the client ends of connections, and not among the
 # ports that go with BASE.
 free_port() {
     local port
     for _ in {1..100}; do
         port=$((20000 + RANDOM % 12000))
-        if ((port - ${1:-0} < 0 || port - ${1:-0} > 110)) && ! listening "$port"; then
+        if ((port < $1 || port > $1 + 110)) && ! listening "$port"; then
             printf '%s\n' "$port"
             return
         fi

@@ -133,8 +133,8 @@ wait_for_services() {
 }
 
 announce() {
-    local environment=$data/local.env service
-    environment=${environment#"$PWD"/}
+    # Paths as they hold where the user stands.
+    local environment=${data#"$origin"/}/local.env service catalogue=$checkout/deploy/demo/catalogue.csv
     printf '\nCloster is ready.\n\n'
     for service in "${services[@]}"; do
         printf '  %-18s http://127.0.0.1:%s\n' "$service" "$(service_port "$base" "$service")"
@@ -149,7 +149,7 @@ $(<"$data/secrets/operator.token")
 Try:
   . $environment; curl -s -H "Closter-Key: \$CLOSTER_PUBLISHABLE_KEY" "\$CLOSTER_QUERY_URL/v1/listings?q=zakiet"
   . $environment; curl -s -H "Authorization: Bearer \$CLOSTER_OPERATOR_TOKEN" -H "Closter-Tenant: \$CLOSTER_TENANT" --json '{"title": "Wool coat", "condition": "excellent"}' "\$CLOSTER_COMMAND_URL/v1/items"
-  set -a; . $environment; set +a; "\$CLOSTER_BIN/closter" --help
+  ${bin#"$origin"/}/closter import ${catalogue#"$origin"/} --env-file $environment
 END
 }
 

@@ -53,7 +53,7 @@ public struct EventDocument: Sendable {
         }
         writer.member("actor", actor)
         writer.uuid("correlation_id", correlationID)
-        writer.member("causation_id", causationID?.text)
+        writer.uuid("causation_id", causationID)
         writer.uuid("command_id", commandID)
         writer.time("recorded_at", recordedAt)
         writer.endObject()

@@ -60,8 +60,8 @@ public struct ImportDocument: Sendable {
         writer.member("line", Int64(line.line))
         writer.member("outcome", line.outcome.rawValue)
         writer.member("reason", line.reason)
-        writer.member("item_id", line.itemID.map { TypeID(prefix: "item", uuid: $0).description })
-        writer.member("listing_id", line.listingID.map { TypeID(prefix: "listing", uuid: $0).description })
+        writer.typeID("item_id", "item", line.itemID)
+        writer.typeID("listing_id", "listing", line.listingID)
         writer.uuid("correlation_id", line.correlationID)
         writer.endObject()
         buffer = writer.bytes

@@ -62,7 +62,10 @@ extension JSONValue {
 }
 
 extension JSONWriter {
-    mutating func uuid(_ name: String, _ uuid: UUID) { member(name, uuid.text) }
+    mutating func uuid(_ name: String, _ value: UUID?) {
+        key(name)
+        uuid(value)
+    }
     mutating func money(_ name: String, _ value: Money?) {
         key(name)
         money(value)
@@ -79,7 +82,8 @@ extension JSONWriter {
         key(name)
         bool(value)
     }
-    mutating func typeID(_ name: String, _ prefix: String, _ uuid: UUID) {
-        member(name, TypeID(prefix: prefix, uuid: uuid).description)
+    mutating func typeID(_ name: String, _ prefix: String, _ value: UUID?) {
+        key(name)
+        typeID(prefix, value)
     }
 }

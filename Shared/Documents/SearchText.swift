@@ -19,17 +19,22 @@ public enum SearchText {
             if !word.isEmpty { words.append(cut(word)) }
             word.removeAll(keepingCapacity: true)
         }
-        if text.utf8.allSatisfy({ $0 < 0x80 }) {
-            for byte in text.utf8 {
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): word.append(byte)
-                case UInt8(ascii: "A")...UInt8(ascii: "Z"): word.append(byte | 0x20)
-                case UInt8(ascii: "'"): break
-                default: finish()
-                }
+        func fold(_ ascii: UInt8) {
+            switch ascii {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): word.append(ascii)
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"): word.append(ascii | 0x20)
+            case UInt8(ascii: "'"): break
+            default: finish()
             }
+        }
+        if text.utf8.allSatisfy({ $0 < 0x80 }) {
+            for byte in text.utf8 { fold(byte) }
         } else {
             for scalar in text.decomposedStringWithCompatibilityMapping.unicodeScalars {
+                if scalar.isASCII {
+                    fold(UInt8(ascii: scalar))
+                    continue
+                }
                 switch Letter(scalar) {
                 case .text(let folded): word.append(contentsOf: folded.utf8)
                 case .nothing: break
@@ -99,7 +104,7 @@ private enum Letter {
             return
         }
         switch scalar.value {
-        case 0x27, 0x2019, 0x02BC, 0xAD, 0x200B...0x200D, 0xFE00...0xFE0F: self = .nothing
+        case 0x2019, 0x02BC, 0xAD, 0x200B...0x200D, 0xFE00...0xFE0F: self = .nothing
         // Combining marks that are accents. Those of Indic scripts or kana are part of the letter and stay.
         case 0x0300...0x036F, 0x1AB0...0x1AFF, 0x1DC0...0x1DFF, 0x20D0...0x20FF, 0xFE20...0xFE2F: self = .nothing
         default:

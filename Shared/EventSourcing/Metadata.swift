@@ -34,11 +34,17 @@ public struct Metadata: Sendable, Equatable {
         writer.beginObject()
         writer.member("actor", actor)
         if let onBehalfOf { writer.member("on_behalf_of", onBehalfOf) }
-        writer.member("command_id", commandID.text)
-        writer.member("correlation_id", correlationID.text)
-        if let causationID { writer.member("causation_id", causationID.text) }
+        writer.key("command_id")
+        writer.uuid(commandID)
+        writer.key("correlation_id")
+        writer.uuid(correlationID)
+        if let causationID {
+            writer.key("causation_id")
+            writer.uuid(causationID)
+        }
         if let traceparent { writer.member("traceparent", traceparent) }
-        writer.member("requested_at", requestedAt.rfc3339)
+        writer.key("requested_at")
+        writer.timestamp(requestedAt)
         writer.endObject()
     }
 

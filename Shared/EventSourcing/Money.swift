@@ -48,9 +48,4 @@ extension JSONWriter {
         member("currency", money.currency.code)
         endObject()
     }
-
-    /// RFC 3339 as `Timestamp.rfc3339` writes it, null for nil.
-    public mutating func timestamp(_ time: Timestamp?) {
-        string(time?.rfc3339)
-    }
 }

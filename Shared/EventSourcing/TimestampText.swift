@@ -3,37 +3,55 @@ extension Timestamp: CustomStringConvertible {
 
     /// `2026-01-30T10:00:00.123456Z`: always UTC, always six decimals, so texts sort as times do. Years outside
     /// 0…9999 do not occur in RFC 3339; they are written with as many digits as they need.
-    public var rfc3339: String { String(decoding: rfc3339Bytes, as: UTF8.self) }
+    public var rfc3339: String {
+        var text: [UInt8] = []
+        append(to: &text)
+        return String(decoding: text, as: UTF8.self)
+    }
 
-    public var rfc3339Bytes: [UInt8] {
+    /// Appends the bytes of `rfc3339`.
+    public func append(to text: inout [UInt8]) {
         let day: Int64 = 86_400_000_000
         let days = microseconds.floorDivided(by: day)
         // Wrapping: at the very start of the range the day itself begins below Int64.min.
         var rest = Int(microseconds &- days &* day)
         let (year, month, dayOfMonth) = CivilDate.from(days: Int(days))
-        var text: [UInt8] = []
-        text.reserveCapacity(27)
+        text.reserveCapacity(text.count + 27)
         if year < 0 { text.append(UInt8(ascii: "-")) }
-        text.appendDigits(abs(year), width: 4)
+        let digits = abs(year)
+        if digits > 9999 { text.append(contentsOf: String(digits / 10_000).utf8) }
+        text.appendPair(digits / 100 % 100)
+        text.appendPair(digits % 100)
         text.append(UInt8(ascii: "-"))
-        text.appendDigits(month, width: 2)
+        text.appendPair(month)
         text.append(UInt8(ascii: "-"))
-        text.appendDigits(dayOfMonth, width: 2)
+        text.appendPair(dayOfMonth)
         text.append(UInt8(ascii: "T"))
-        for (unit, after) in [(3_600_000_000, ":"), (60_000_000, ":"), (1_000_000, ".")] as [(Int, Unicode.Scalar)] {
-            text.appendDigits(rest / unit, width: 2)
-            text.append(UInt8(ascii: after))
-            rest %= unit
-        }
-        text.appendDigits(rest, width: 6)
+        text.appendPair(rest / 3_600_000_000)
+        text.append(UInt8(ascii: ":"))
+        rest %= 3_600_000_000
+        text.appendPair(rest / 60_000_000)
+        text.append(UInt8(ascii: ":"))
+        rest %= 60_000_000
+        text.appendPair(rest / 1_000_000)
+        text.append(UInt8(ascii: "."))
+        rest %= 1_000_000
+        text.appendPair(rest / 10_000)
+        text.appendPair(rest / 100 % 100)
+        text.appendPair(rest % 100)
         text.append(UInt8(ascii: "Z"))
-        return text
     }
 
     /// Any RFC 3339 date-time, with any offset; what is finer than a microsecond is cut off. A leap second
     /// (`23:59:60Z`) counts as the first moment of the next minute. nil for anything else.
     public init?(rfc3339 text: String) {
-        var reader = DigitReader(text)
+        var text = text
+        guard let time = text.withUTF8(Timestamp.init(reading:)) else { return nil }
+        self = time
+    }
+
+    private init?(reading bytes: UnsafeBufferPointer<UInt8>) {
+        var reader = DigitReader(bytes: bytes)
         guard let year = reader.digits(4), reader.take("-"), let month = reader.digits(2), reader.take("-"),
             let day = reader.digits(2), reader.take("T") || reader.take("t"),
             let hour = reader.digits(2), reader.take(":"), let minute = reader.digits(2), reader.take(":"),
@@ -98,22 +116,23 @@ enum CivilDate {
 }
 
 private struct DigitReader {
-    private var rest: Substring.UTF8View
+    let bytes: UnsafeBufferPointer<UInt8>
+    private var at = 0
 
-    init(_ text: String) { rest = Substring(text).utf8 }
+    init(bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
 
-    var isAtEnd: Bool { rest.isEmpty }
+    var isAtEnd: Bool { at == bytes.count }
 
     mutating func take(_ character: Unicode.Scalar) -> Bool {
-        guard rest.first == UInt8(ascii: character) else { return false }
-        rest.removeFirst()
+        guard at < bytes.count, bytes[at] == UInt8(ascii: character) else { return false }
+        at += 1
         return true
     }
 
     private mutating func digit() -> Int? {
-        guard let byte = rest.first, byte &- UInt8(ascii: "0") < 10 else { return nil }
-        rest.removeFirst()
-        return Int(byte - UInt8(ascii: "0"))
+        guard at < bytes.count, bytes[at] &- UInt8(ascii: "0") < 10 else { return nil }
+        at += 1
+        return Int(bytes[at - 1] - UInt8(ascii: "0"))
     }
 
     mutating func digits(_ count: Int) -> Int? {
@@ -145,13 +164,10 @@ extension Int64 {
 }
 
 extension [UInt8] {
-    fileprivate mutating func appendDigits(_ value: Int, width: Int) {
-        let first = count
-        var value = value
-        repeat {
-            append(UInt8(ascii: "0") + UInt8(value % 10))
-            value /= 10
-        } while value > 0 || count - first < width
-        self[first...].reverse()
+    /// Two digits of a value below 100.
+    @inline(__always)
+    fileprivate mutating func appendPair(_ value: Int) {
+        append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value / 10))
+        append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value % 10))
     }
 }

@@ -46,9 +46,17 @@ public struct TypeID: Hashable, Sendable, CustomStringConvertible {
     }
 
     public var description: String {
-        var text = Array(prefix.utf8)
-        if !text.isEmpty { text.append(UInt8(ascii: "_")) }
-        Base32.append(uuid.bits, to: &text)
+        var text: [UInt8] = []
+        append(to: &text)
         return String(decoding: text, as: UTF8.self)
+    }
+
+    /// Appends the bytes of `description`.
+    public func append(to text: inout [UInt8]) {
+        if !prefix.isEmpty {
+            text.append(contentsOf: prefix.utf8)
+            text.append(UInt8(ascii: "_"))
+        }
+        Base32.append(uuid.bits, to: &text)
     }
 }

@@ -17,21 +17,21 @@ extension UUID {
 
     /// In lower case, as RFC 9562 and PostgreSQL write it.
     public var text: String {
+        var text: [UInt8] = []
+        append(to: &text)
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// Appends the bytes of `text`.
+    public func append(to text: inout [UInt8]) {
         let digits = StaticString("0123456789abcdef").utf8Start
-        return String(unsafeUninitializedCapacity: 36) { buffer in
-            var at = 0
-            withUnsafeBytes(of: uuid) { bytes in
-                for (index, byte) in bytes.enumerated() {
-                    if index == 4 || index == 6 || index == 8 || index == 10 {
-                        buffer[at] = UInt8(ascii: "-")
-                        at += 1
-                    }
-                    buffer[at] = digits[Int(byte >> 4)]
-                    buffer[at + 1] = digits[Int(byte & 0xF)]
-                    at += 2
-                }
+        text.reserveCapacity(text.count + 36)
+        withUnsafeBytes(of: uuid) { bytes in
+            for (index, byte) in bytes.enumerated() {
+                if index == 4 || index == 6 || index == 8 || index == 10 { text.append(UInt8(ascii: "-")) }
+                text.append(digits[Int(byte >> 4)])
+                text.append(digits[Int(byte & 0xF)])
             }
-            return at
         }
     }
 

@@ -60,6 +60,14 @@ public struct JSONWriter: Sendable {
         if let value { string(value) } else { null() }
     }
 
+    /// A string that is written in place. What `write` appends must need no escaping: identifiers, times.
+    public mutating func plainString(_ write: (inout [UInt8]) -> Void) {
+        separate()
+        bytes.append(UInt8(ascii: "\""))
+        write(&bytes)
+        bytes.append(UInt8(ascii: "\""))
+    }
+
     public mutating func integer(_ value: Int64) {
         separate()
         JSONText.decimal(value, into: &bytes)

@@ -7,12 +7,21 @@ import NIOHTTP1
 enum KeyFetching {
     private static let maximumBytes = 256 * 1024
 
+    /// Lives as long as the process. Redirects are not followed: the keys come from where the configuration says or
+    /// not at all.
+    static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration()
+        configuration.redirectConfiguration = .disallow
+        configuration.timeout.connect = .seconds(3)
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
+
     /// A file, read anew each time it is due, so that a new development key is seen without a restart.
     static func file(_ path: String) -> @Sendable () async throws -> KeySource.Fetched {
         { KeySource.Fetched(bytes: Array(try Data(contentsOf: URL(fileURLWithPath: path))), maxAge: .seconds(30)) }
     }
 
-    /// A URL. Redirects are not followed: the keys come from where the configuration says or not at all.
+    /// A URL.
     static func url(_ url: String, client: HTTPClient) -> @Sendable () async throws -> KeySource.Fetched {
         {
             var request = HTTPClientRequest(url: url)

@@ -24,7 +24,8 @@ struct KeySet: Sendable {
 
     private static func key(_ json: JSONValue) -> (String, ES256PublicKey)? {
         guard json["kty"]?.stringValue == "EC", json["crv"]?.stringValue == "P-256",
-            json["alg"].map({ $0.stringValue == "ES256" }) ?? true, json["use"].map({ $0.stringValue == "sig" }) ?? true,
+            json["alg"].map({ $0.stringValue == "ES256" }) ?? true,
+            json["use"].map({ $0.stringValue == "sig" }) ?? true,
             let identifier = json["kid"]?.stringValue, (1...200).contains(identifier.utf8.count),
             let x = json["x"]?.stringValue.flatMap({ Base64URL.decode($0.utf8) }), x.count == 32,
             let y = json["y"]?.stringValue.flatMap({ Base64URL.decode($0.utf8) }), y.count == 32,

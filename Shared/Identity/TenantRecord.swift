@@ -62,7 +62,9 @@ public struct TenantRecord: Equatable, Sendable {
     /// The key that `key` is, revoked or not. Takes the same time wherever the hashes differ.
     public func key(matching key: APIKey) -> (id: String, key: Key)? {
         let hash = key.hash
-        return keys.first { APIKey.isEqual($0.value.hash, hash) && $0.value.kind == key.kind }.map { ($0.key, $0.value) }
+        return keys.first { APIKey.isEqual($0.value.hash, hash) && $0.value.kind == key.kind }.map {
+            ($0.key, $0.value)
+        }
     }
 
     /// `^[a-z][a-z0-9-]{1,38}[a-z0-9]$`: what a tenant may be called in URLs, headers and keys.

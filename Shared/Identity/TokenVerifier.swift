@@ -1,4 +1,4 @@
-public import AsyncHTTPClient
+import AsyncHTTPClient
 import Crypto
 import EventSourcing
 import JSON
@@ -32,16 +32,13 @@ public final class TokenVerifier: Sendable {
     }
 
     /// Accepts tokens of a Stack Auth project; nil for what cannot be a project's id.
-    /// - Parameters:
-    ///   - jwksURL: where the project's keys are, nil for Stack Auth's own address.
-    ///   - client: must outlive the verifier, and should not follow redirects.
-    public static func stack(
-        project: String, jwksURL: String? = nil, client: HTTPClient, logger: Logger
-    ) -> TokenVerifier? {
+    /// - Parameter jwksURL: where the project's keys are, nil for Stack Auth's own address.
+    public static func stack(project: String, jwksURL: String? = nil, logger: Logger) -> TokenVerifier? {
         guard let issuer = TokenIssuer.stack(project: project) else { return nil }
         let url = jwksURL ?? TokenIssuer.stackKeys(project: project)
         return TokenVerifier(
-            issuer: issuer, source: KeySource(logger: logger, fetch: KeyFetching.url(url, client: client)))
+            issuer: issuer,
+            source: KeySource(logger: logger, fetch: KeyFetching.url(url, client: KeyFetching.client)))
     }
 
     init(issuer: TokenIssuer, source: KeySource, now: @escaping @Sendable () -> Timestamp = { .now }) {

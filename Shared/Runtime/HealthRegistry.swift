@@ -119,7 +119,8 @@ public final class HealthRegistry: Sendable {
 
     private static func run(_ check: @escaping Check, limit: Duration) async -> HealthOutcome {
         // Not a task group: it would wait for a check that ignores its cancellation.
-        let (stream, continuation) = AsyncStream.makeStream(of: HealthOutcome.self, bufferingPolicy: .bufferingOldest(1))
+        let (stream, continuation) = AsyncStream.makeStream(
+            of: HealthOutcome.self, bufferingPolicy: .bufferingOldest(1))
         let work = Task { continuation.yield(await check()) }
         let timer = Task {
             try await Task.sleep(for: limit)

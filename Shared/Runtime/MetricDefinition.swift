@@ -32,7 +32,7 @@ extension MetricDefinition {
         .init("closter_http_requests_total", .counter, help: "Requests answered, by route pattern, method and status."),
         .init(
             "closter_http_request_duration_seconds", .histogram,
-            help: "Time from a request's head to the end of its answer's body, in seconds."),
+            help: "Time from a request's head until its answer is ready to be sent, in seconds."),
         .init("closter_http_requests_in_flight", .gauge, help: "Requests being answered now."),
         .init("closter_append_batch_size", .histogram, buckets: counts, help: "Intents committed together."),
         .init("closter_append_duration_seconds", .histogram, help: "Time one append call took, in seconds."),

@@ -12,7 +12,8 @@ enum ProcessMetrics {
         if let resident = residentBytes() {
             sample("process_resident_memory_bytes", .gauge, "Resident memory, in bytes.", Double(resident), to: &text)
         }
-        sample("process_cpu_seconds_total", .counter, "User and system time spent, in seconds.", cpuSeconds(), to: &text)
+        sample(
+            "process_cpu_seconds_total", .counter, "User and system time spent, in seconds.", cpuSeconds(), to: &text)
         if let start = startSeconds {
             sample(
                 "process_start_time_seconds", .gauge, "Start of the process since 1970-01-01, in seconds.", start,
@@ -65,4 +66,3 @@ enum ProcessMetrics {
         }
     }
 }
-

@@ -1,3 +1,6 @@
+public import Logging
+public import ServiceLifecycle
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -5,8 +8,6 @@ import Musl
 #else
 import Darwin
 #endif
-public import Logging
-public import ServiceLifecycle
 
 /// The life of a service's process, so that every `Main` is a few lines.
 public enum ServiceProcess {

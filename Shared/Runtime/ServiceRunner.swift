@@ -1,3 +1,8 @@
+public import Logging
+public import ServiceLifecycle
+import Synchronization
+import UnixSignals
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -5,10 +10,6 @@ import Musl
 #else
 import Darwin
 #endif
-public import Logging
-public import ServiceLifecycle
-import Synchronization
-import UnixSignals
 
 /// Runs the parts of a service until SIGTERM or SIGINT.
 ///

@@ -1,0 +1,40 @@
+import HTTPTypes
+import Hummingbird
+public import Postgres
+
+extension Problem {
+    /// What a failure of the database means to a client.
+    /// - Parameter isRead: a read whose connection was lost simply can be repeated; a write's outcome is unknown.
+    public init(postgres error: PostgresError, isRead: Bool = false) {
+        switch error.kind {
+        case .connectionLost where !isRead:
+            self.init(.outcomeUnknown)
+        case .connectionFailed, .connectionLost, .deadlineExceeded, .poolWaitExceeded, .cancelled, .closed:
+            self.init(.unavailable)
+        case .decoding, .invalidConfiguration:
+            self.init(.internalError)
+        case .server(let state):
+            switch state {
+            // Serialization failure, deadlock, a uniqueness that was taken meanwhile.
+            case "40001", "40P01", "23505": self.init(.conflict)
+            // Lock not available, statement timeout, read-only after a failover.
+            case "55P03", "57014", "25006": self.init(.unavailable)
+            default:
+                // Connection exceptions, insufficient resources, operator intervention.
+                let isOutage = ["08", "53", "57"].contains { state.hasPrefix($0) }
+                self.init(isOutage ? .unavailable : .internalError)
+            }
+        }
+    }
+
+    /// What any error means to a client. Unknown ones say nothing of their insides.
+    init(_ error: any Error, isRead: Bool) {
+        switch error {
+        case let problem as Problem: self = problem
+        case let error as PostgresError: self.init(postgres: error, isRead: isRead)
+        case let error as any HTTPResponseError: self.init(.standing(for: error.status.code))
+        case is CancellationError: self.init(.unavailable)
+        default: self.init(.internalError)
+        }
+    }
+}

@@ -9,7 +9,7 @@ import Testing
 
     private func scope(
         _ resource: String = "items", visibility: Visibility = .full, sort: String = "-created_at",
-        _ filters: [(String, String)] = []
+        filters: [(String, String)] = []
     ) -> CursorScope {
         var scope = CursorScope(resource: resource, tenant: tenant, visibility: visibility, sort: sort)
         for (name, value) in filters { scope.add(name, value) }
@@ -25,15 +25,15 @@ import Testing
     @Test func `a cursor is refused by every other scope`() {
         let cursor = scope().cursor(Keyset(value: 7, id: UUID()))
         let others = [
-            scope("listings"), scope(visibility: .storefront), scope(sort: "price"), scope([("brand", "A")]),
+            scope("listings"), scope(visibility: .storefront), scope(sort: "price"), scope(filters: [("brand", "A")]),
             CursorScope(resource: "items", tenant: TenantID(UUID()), visibility: .full, sort: "-created_at"),
         ]
         for other in others { #expect(other.keyset(cursor) == nil) }
     }
 
     @Test func `filters that read alike when run together are told apart`() {
-        let cursor = scope([("brand", "ab")]).cursor(Keyset(value: 7, id: UUID()))
-        #expect(scope([("branda", "b")]).keyset(cursor) == nil)
+        let cursor = scope(filters: [("brand", "ab")]).cursor(Keyset(value: 7, id: UUID()))
+        #expect(scope(filters: [("branda", "b")]).keyset(cursor) == nil)
     }
 
     @Test func `a damaged cursor is refused`() {

@@ -21,6 +21,34 @@ struct HistoryReader: Sendable {
             causationID: try row.decode(8), commandID: try row.decode(9), recordedAt: try row.timestamp(10))
     }
 
+    static func streamStatement(_ stream: StreamID, after version: Int64, limit: Int) -> SQL {
+        """
+        SELECT \(columns) FROM main.history h
+        WHERE h.category = \(stream.category) AND h.stream_id = \(stream.id) AND h.version > \(version)
+        ORDER BY h.version LIMIT \(limit + 1)
+        """
+    }
+
+    static func windowStatement(after position: Int64) -> SQL {
+        """
+        SELECT max(w.position), count(*)
+        FROM (SELECT h.position FROM main.history h WHERE h.position > \(position)
+              ORDER BY h.position LIMIT \(unescaped: "\(window)")) w
+        """
+    }
+
+    static func eventsStatement(
+        after position: Int64, upTo last: Int64 = .max, category: String? = nil, type: String? = nil, limit: Int
+    ) -> SQL {
+        let category: SQL = category.map { " AND h.category = \($0)" } ?? ""
+        let type: SQL = type.map { " AND h.type = \($0)" } ?? ""
+        return """
+            SELECT \(columns) FROM main.history h
+            WHERE h.position > \(position) AND h.position <= \(last)\(category)\(type)
+            ORDER BY h.position LIMIT \(limit + 1)
+            """
+    }
+
     /// The last position of the shard's log: everything up to it is in what is read from the log afterwards.
     func head() async throws(PostgresError) -> Int64 {
         guard let row = try await pool.query("SELECT main.head()", lane: .fast).first else { return 0 }
@@ -32,11 +60,7 @@ struct HistoryReader: Sendable {
         _ stream: StreamID, of tenant: TenantID, after version: Int64, limit: Int
     ) async throws(PostgresError) -> Rows {
         try await pool.query(
-            """
-            SELECT \(Self.columns) FROM main.history h
-            WHERE h.category = \(stream.category) AND h.stream_id = \(stream.id) AND h.version > \(version)
-            ORDER BY h.version LIMIT \(limit + 1)
-            """, tenant: tenant.uuid, lane: .fast)
+            Self.streamStatement(stream, after: version, limit: limit), tenant: tenant.uuid, lane: .fast)
     }
 
     /// How many events of a tenant a filtered read of the log passes over before it answers with what it has.
@@ -55,28 +79,17 @@ struct HistoryReader: Sendable {
     ) async throws(PostgresError) -> Page {
         guard category != nil || type != nil else {
             let rows = try await pool.query(
-                """
-                SELECT \(Self.columns) FROM main.history h WHERE h.position > \(position)
-                ORDER BY h.position LIMIT \(limit + 1)
-                """, tenant: tenant.uuid, lane: .slow)
+                Self.eventsStatement(after: position, limit: limit), tenant: tenant.uuid, lane: .slow)
             return Page(rows: rows, next: rows.count > limit ? try rows[limit - 1].decode(0) : nil)
         }
         let window = try await pool.query(
-            """
-            SELECT max(w.position), count(*)
-            FROM (SELECT h.position FROM main.history h WHERE h.position > \(position)
-                  ORDER BY h.position LIMIT \(Self.window)) w
-            """, tenant: tenant.uuid, lane: .slow)
+            Self.windowStatement(after: position), tenant: tenant.uuid, lane: .slow)
         let last: Int64? = try window[0].decode(0)
         let seen: Int = try window[0].decode(1)
-        let category: SQL = category.map { " AND h.category = \($0)" } ?? ""
-        let type: SQL = type.map { " AND h.type = \($0)" } ?? ""
         let rows = try await pool.query(
-            """
-            SELECT \(Self.columns) FROM main.history h
-            WHERE h.position > \(position) AND h.position <= \(last ?? position)\(category)\(type)
-            ORDER BY h.position LIMIT \(limit + 1)
-            """, tenant: tenant.uuid, lane: .slow)
+            Self.eventsStatement(
+                after: position, upTo: last ?? position, category: category, type: type, limit: limit),
+            tenant: tenant.uuid, lane: .slow)
         if rows.count > limit { return Page(rows: rows, next: try rows[limit - 1].decode(0)) }
         return Page(rows: rows, next: seen == Self.window ? last : nil)
     }

@@ -1,7 +1,7 @@
 import Postgres
 
 /// A column to sort by; the id breaks ties in the same direction.
-struct SortOrder: Sendable, Equatable {
+struct ListSort: Sendable, Equatable {
     enum Kind: Sendable { case time, integer }
 
     /// As the parameter `sort` names it: `-published_at`.
@@ -19,22 +19,23 @@ struct SortOrder: Sendable, Equatable {
         }
     }
 
-    /// Rows after `keyset`, as parts that follow one upon the other. Rows without a value come first (descending only).
-    fileprivate func parts(after keyset: Keyset?) -> [SQL] {
-        guard let keyset else { return ["true"] }
+    /// Rows after `keyset`, as parts that follow one upon the other; one part where nothing has to be said. Rows
+    /// without a value come first (descending only).
+    fileprivate func parts(after keyset: Keyset?) -> [[SQL]] {
+        guard let keyset else { return [[]] }
         guard let value = keyset.value else {
             return [
-                "t.\(unescaped: column) IS NULL AND t.id < \(keyset.id)",
-                "t.\(unescaped: column) IS NOT NULL",
+                ["t.\(unescaped: column) IS NULL AND t.id < \(keyset.id)"],
+                ["t.\(unescaped: column) IS NOT NULL"],
             ]
         }
-        return [
-            "(t.\(unescaped: column), t.id) \(unescaped: isDescending ? "<" : ">") (\(self.value(value)), \(keyset.id))"
-        ]
+        let comparison = isDescending ? "<" : ">"
+        return [["(t.\(unescaped: column), t.id) \(unescaped: comparison) (\(self.value(value)), \(keyset.id))"]]
     }
 }
 
-/// One page of a resource's rows: id, sort value and ready document, and at least one row more than the page holds, if there is one.
+/// One page of a resource's rows: id, sort value and ready document, and at least one row more than the page holds, if
+/// there is one.
 struct ListStatement: Sendable {
     /// More matches than these are not gathered by id: see `walking`.
     static let mostFound = 5_000
@@ -46,7 +47,7 @@ struct ListStatement: Sendable {
     /// Conditions of which exactly one holds for every row: each has an index in this sort order, all together have
     /// none. Their pages are merged.
     var partitions: [SQL] = []
-    var sort: SortOrder
+    var sort: ListSort
     var after: Keyset?
     var limit: Int
 
@@ -59,13 +60,20 @@ struct ListStatement: Sendable {
     }
 
     private func order(_ table: String, _ column: String) -> SQL {
-        SQL(" ORDER BY \(table).\(column)\(sort.direction), \(table).id\(sort.direction) LIMIT \(fetched)")
+        let text =
+            " ORDER BY \(table).\(column)\(sort.direction), \(table).id\(sort.direction) LIMIT \(fetched)"
+        return SQL(text, [])
     }
 
-    private func condition(_ more: [SQL]) -> SQL {
+    private func page(_ more: [SQL]) -> SQL {
+        columns + " FROM \(unescaped: generation.table) t WHERE " + Self.join(conditions + more, " AND ")
+            + order("t", sort.column)
+    }
+
+    private static func join(_ parts: [SQL], _ separator: String) -> SQL {
         var all: SQL = ""
-        for (index, part) in (conditions + more).enumerated() {
-            if index > 0 { all += " AND " }
+        for (index, part) in parts.enumerated() {
+            if index > 0 { all += SQL(separator, []) }
             all += part
         }
         return all
@@ -75,20 +83,13 @@ struct ListStatement: Sendable {
     func walking(search: String? = nil) -> SQL {
         // A bare `@@` would be taken for rare, and every row gathered and sorted; a CASE is taken for a coin toss.
         let matches: [SQL] = search.map { ["CASE WHEN t.search @@ \($0)::tsquery THEN true ELSE false END"] } ?? []
-        let partitions = partitions.isEmpty ? ["true"] : partitions
+        let partitions = partitions.isEmpty ? [[]] : partitions.map { [$0] }
         let pages = partitions.flatMap { partition in
-            sort.parts(after: after).map { part -> SQL in
-                columns + " FROM \(unescaped: generation.table) t WHERE "
-                    + condition([partition, part] + matches) + order("t", sort.column)
-            }
+            sort.parts(after: after).map { part in page(partition + part + matches) }
         }
-        guard pages.count > 1 else { return pages[0] }
-        var union: SQL = "SELECT p.id, p.sort, p.body FROM ("
-        for (index, page) in pages.enumerated() {
-            if index > 0 { union += " UNION ALL " }
-            union += "(" + page + ")"
-        }
-        return union + ") p" + order("p", "sort")
+        if pages.count == 1 { return pages[0] }
+        return "SELECT p.id, p.sort, p.body FROM (" + Self.join(pages.map { "(\($0))" }, " UNION ALL ") + ") p"
+            + order("p", "sort")
     }
 
     /// Gathers the matches by the search index, then sorts them: quick where few match.
@@ -97,23 +98,18 @@ struct ListStatement: Sendable {
     /// `mostFound` nothing else is in it, and `walking(search:)` has to answer.
     func finding(_ search: String) -> SQL {
         let parts = sort.parts(after: after)
-        var place: SQL = "("
-        for (index, part) in parts.enumerated() {
-            if index > 0 { place += " OR " }
-            place += part
-        }
-        let page =
-            columns + " FROM \(unescaped: generation.table) t WHERE t.id IN (SELECT f.id FROM found f) AND "
-            + condition([place + ")"]) + order("t", sort.column)
+        let place: [SQL] =
+            parts.count == 1
+            ? parts[0] : ["(" + Self.join(parts.map { Self.join($0, " AND ") }, " OR ") + ")"]
+        let found = page(["t.id IN (SELECT f.id FROM found f)"] + place)
+        let direction = sort.direction
         return """
             WITH found AS MATERIALIZED (
                 SELECT s.id FROM main.search(\(generation.tableName), \(search), \(unescaped: "\(Self.mostFound + 1)")) s (id)
             ), number AS (SELECT count(*) AS number FROM found)
             SELECT r.id, r.sort, r.body, n.number
-            FROM number n LEFT JOIN LATERAL (\(page)) r ON n.number <= \(unescaped: "\(Self.mostFound)")
+            FROM number n LEFT JOIN LATERAL (\(found)) r ON n.number <= \(unescaped: "\(Self.mostFound)")
+            ORDER BY r.sort\(unescaped: direction), r.id\(unescaped: direction)
             """
-                + SQL(
-                    " ORDER BY r.sort\(sort.direction)\(sort.isDescending ? " NULLS FIRST" : ""), r.id\(sort.direction)"
-                )
     }
 }

@@ -34,6 +34,9 @@ final class ShardFollower: Sendable {
         self.logger = logger
     }
 
+    /// How many readers wait for a checkpoint.
+    var waiting: Int { waiters.count }
+
     /// nil before the first look has succeeded.
     var view: ShardView? { state.withLock { $0.view } }
 
@@ -120,7 +123,7 @@ final class ShardFollower: Sendable {
         return await withTaskGroup(of: Bool.self) { group in
             group.addTask { [waiters] in
                 await waiters.wait(for: position, by: projection) {
-                    (self.view?.generations[projection]?.checkpoint ?? 0) >= position
+                    (self.view?.generations[projection]?.checkpoint ?? -1) >= position
                 }
             }
             group.addTask {

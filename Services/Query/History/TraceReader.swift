@@ -67,6 +67,45 @@ struct TraceReader: Sendable {
 
     var pool: PostgresPool
 
+    static func eventsStatement(_ correlationID: UUID) -> SQL {
+        """
+        SELECT \(HistoryReader.columns), h.requested_at, h.on_behalf_of, h.traceparent
+        FROM main.history h WHERE h.correlation_id = \(correlationID)
+        ORDER BY h.position LIMIT \(unescaped: "\(mostEvents + 1)")
+        """
+    }
+
+    static func tasksStatement(_ correlationID: UUID) -> SQL {
+        """
+        SELECT o.task_id, o.kind, o.position, o.command_id, o.created_at, o.run_at, o.attempts, o.completed_at
+        FROM main.outbox o WHERE o.correlation_id = \(correlationID)
+        ORDER BY o.created_at, o.task_id LIMIT \(unescaped: "\(mostTasks + 1)")
+        """
+    }
+
+    /// For each position and each live generation the first checkpoint that is not before it.
+    static func hopsStatement(_ positions: [Int64]) -> SQL {
+        """
+        SELECT p.number, g.projection, g.generation, c.position, c.tailed_at, c.committed_at
+        FROM unnest(\(positions)) WITH ORDINALITY AS p (position, number)
+        CROSS JOIN main.generations g
+        LEFT JOIN LATERAL (
+            SELECT k.position, k.tailed_at, k.committed_at FROM main.checkpoints k
+            WHERE k.projection = g.projection AND k.generation = g.generation AND k.position >= p.position
+            ORDER BY k.position LIMIT 1
+        ) c ON true
+        WHERE g.status = 'live' ORDER BY p.number, g.projection
+        """
+    }
+
+    static func linesStatement(_ importID: UUID) -> SQL {
+        """
+        SELECT l.line, l.outcome, l.correlation_id FROM main.import_lines l
+        WHERE l.import_id = \(importID) AND l.outcome IN ('created', 'changed')
+        ORDER BY l.line LIMIT \(unescaped: "\(mostLines + 1)")
+        """
+    }
+
     /// nil when nothing of this tenant has the correlation id.
     func trace(_ correlationID: UUID, of tenant: TenantID) async throws(PostgresError) -> Trace? {
         var trace = Trace(correlationID: correlationID)
@@ -85,11 +124,7 @@ struct TraceReader: Sendable {
 
     private func readEvents(into trace: inout Trace, _ tenant: TenantID) async throws(PostgresError) {
         let rows = try await pool.query(
-            """
-            SELECT \(HistoryReader.columns), h.requested_at, h.on_behalf_of, h.traceparent
-            FROM main.history h WHERE h.correlation_id = \(trace.correlationID)
-            ORDER BY h.position LIMIT \(Self.mostEvents + 1)
-            """, tenant: tenant.uuid, lane: .slow)
+            Self.eventsStatement(trace.correlationID), tenant: tenant.uuid, lane: .slow)
         if rows.count > Self.mostEvents { trace.isTruncated = true }
         for row in rows.prefix(Self.mostEvents) {
             let event = try HistoryReader.event(row)
@@ -104,11 +139,7 @@ struct TraceReader: Sendable {
 
     private func readTasks(into trace: inout Trace, _ tenant: TenantID) async throws(PostgresError) {
         let rows = try await pool.query(
-            """
-            SELECT o.task_id, o.kind, o.position, o.command_id, o.created_at, o.run_at, o.attempts, o.completed_at
-            FROM main.outbox o WHERE o.correlation_id = \(trace.correlationID)
-            ORDER BY o.created_at, o.task_id LIMIT \(Self.mostTasks + 1)
-            """, tenant: tenant.uuid, lane: .slow)
+            Self.tasksStatement(trace.correlationID), tenant: tenant.uuid, lane: .slow)
         if rows.count > Self.mostTasks { trace.isTruncated = true }
         for row in rows.prefix(Self.mostTasks) {
             trace.tasks.append(
@@ -119,22 +150,10 @@ struct TraceReader: Sendable {
         }
     }
 
-    /// The first checkpoint of each live generation that is not before the event.
     private func readHops(into trace: inout Trace) async throws(PostgresError) {
         let positions = trace.entries.map(\.event.position)
         guard !positions.isEmpty else { return }
-        let rows = try await pool.query(
-            """
-            SELECT p.number, g.projection, g.generation, c.position, c.tailed_at, c.committed_at
-            FROM unnest(\(positions)) WITH ORDINALITY AS p (position, number)
-            CROSS JOIN main.generations g
-            LEFT JOIN LATERAL (
-                SELECT k.position, k.tailed_at, k.committed_at FROM main.checkpoints k
-                WHERE k.projection = g.projection AND k.generation = g.generation AND k.position >= p.position
-                ORDER BY k.position LIMIT 1
-            ) c ON true
-            WHERE g.status = 'live' ORDER BY p.number, g.projection
-            """, lane: .slow)
+        let rows = try await pool.query(Self.hopsStatement(positions), lane: .slow)
         for row in rows {
             let number: Int = try row.decode(0)
             guard trace.entries.indices.contains(number - 1) else { continue }
@@ -151,11 +170,7 @@ struct TraceReader: Sendable {
         var caused = Trace.CausedImport(id: importID)
         caused.counts = try await ImportReader(pool: pool).counts(importID, of: tenant)
         let lines = try await pool.query(
-            """
-            SELECT l.line, l.outcome, l.correlation_id FROM main.import_lines l
-            WHERE l.import_id = \(importID) AND l.outcome IN ('created', 'changed')
-            ORDER BY l.line LIMIT \(Self.mostLines + 1)
-            """, tenant: tenant.uuid, lane: .slow)
+            Self.linesStatement(importID), tenant: tenant.uuid, lane: .slow)
         if lines.count > Self.mostLines { trace.isTruncated = true }
         for row in lines.prefix(Self.mostLines) {
             caused.lines.append(

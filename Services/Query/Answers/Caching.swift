@@ -1,0 +1,26 @@
+import HTTPTypes
+
+/// What caches may do with an answer.
+///
+/// A storefront's answer may be kept by any cache that asks again before it uses it; an operator's only by the
+/// browser that asked, on the same condition. Both cost a 304 as long as the bytes are the same. What happened
+/// (events, streams, traces, imports) is kept nowhere.
+enum Caching {
+    static func write(_ visibility: Visibility, to headers: inout HTTPFields) {
+        switch visibility {
+        case .storefront: headers[.cacheControl] = "public, max-age=0, must-revalidate"
+        case .full: headers[.cacheControl] = "private, no-cache"
+        }
+        vary(&headers)
+    }
+
+    static func writeNever(to headers: inout HTTPFields) {
+        headers[.cacheControl] = "private, no-store"
+        vary(&headers)
+    }
+
+    /// Who asks decides what is seen.
+    private static func vary(_ headers: inout HTTPFields) {
+        headers[.vary] = "Authorization, Closter-Tenant, Closter-Key"
+    }
+}

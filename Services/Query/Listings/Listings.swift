@@ -1,0 +1,29 @@
+import Documents
+import Postgres
+
+enum Listings {
+    static let resource = Resource(name: "listings", prefix: "listing", projection: .listings) { visibility in
+        switch visibility {
+        case .full: "true"
+        // The status is what the indexes know, the document is what decides.
+        case .storefront: "t.status = 'published' AND t.public_document IS NOT NULL"
+        }
+    }
+
+    static let newest = ListSort(name: "-created_at", column: "created_at", isDescending: true, kind: .time)
+    /// The last first published first; before them what has never been, the newest first.
+    static let latest = ListSort(name: "-published_at", column: "published_at", isDescending: true, kind: .time)
+    static let cheapest = ListSort(name: "price", column: "price", isDescending: false, kind: .integer)
+    static let dearest = ListSort(name: "-price", column: "price", isDescending: true, kind: .integer)
+    static let sorts = [newest, latest, cheapest, dearest]
+
+    static func defaultSort(_ visibility: Visibility) -> ListSort {
+        visibility == .storefront ? latest : newest
+    }
+
+    /// Every listing has one of these statuses, and the indexes by price and by publication begin with it.
+    static func partitions(sort: ListSort, isStatusGiven: Bool) -> [SQL] {
+        guard sort != newest, !isStatusGiven else { return [] }
+        return ListingStatus.allCases.map { "t.status = \(unescaped: "'\($0.rawValue)'")" }
+    }
+}

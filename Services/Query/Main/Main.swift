@@ -1,0 +1,11 @@
+import Query
+import Runtime
+
+@main
+struct Main {
+    static func main() async {
+        await ServiceProcess.run("query", requires: [.database, .issuer], defaultPort: 8080) { environment in
+            try await QueryService.parts(environment)
+        }
+    }
+}

@@ -1,0 +1,66 @@
+import Edge
+import EventSourcing
+import Identity
+import Logging
+import Postgres
+public import Runtime
+public import ServiceLifecycle
+
+/// The query service: every GET, and nothing else. It reads and never writes.
+public enum QueryService {
+    /// The oldest schema of the database that this program can read.
+    static let oldestSchema = 6
+
+    /// How long events may wait for a projection before the service says that it is not ready.
+    static let mostLag: Duration = .seconds(60)
+
+    /// The parts of the process, each after those it needs.
+    /// - Parameter onRunning: told the port when the server listens.
+    public static func parts(
+        _ environment: ServiceProcess.Environment, onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
+    ) async throws -> [any Service] {
+        let configuration = environment.configuration
+        let logger = environment.logger
+        var database = try PostgresConfiguration(url: configuration.databaseURL?.reveal() ?? "")
+        database.applicationName = "closter-query"
+        let pool = PostgresPool(database, logger: logger)
+        let follower = ShardFollower(
+            shard: configuration.shard, poll: configuration.poll, doorbell: configuration.doorbell ? database : nil,
+            pool: pool, logger: logger)
+        let authenticator = try Authenticator.make(
+            configuration, directory: TenantDirectory(pool: pool), purpose: .read, logger: logger)
+
+        QueryHealth.register(pool: pool, follower: follower, poll: configuration.poll, in: environment.health)
+        QueryMetrics.register(follower: follower, in: environment.metrics)
+        Edge.observe(pool, in: environment.metrics, name: "main")
+
+        let server = Edge.application(
+            router(pool: pool, follower: follower, shard: configuration.shard), environment: environment,
+            authenticator: authenticator, onRunning: onRunning)
+        return [Part(pool.run), Part(follower.run), server]
+    }
+
+    static func router(pool: PostgresPool, follower: ShardFollower, shard: String) -> EdgeRouter {
+        let router = Edge.makeRouter()
+        let standpoints = Standpoints(shard: shard, follower: follower)
+        ItemRoutes(documents: DocumentRoutes(resource: Items.resource, pool: pool, standpoints: standpoints))
+            .add(to: router)
+        ListingRoutes(documents: DocumentRoutes(resource: Listings.resource, pool: pool, standpoints: standpoints))
+            .add(to: router)
+        ImportRoutes(pool: pool, standpoints: standpoints).add(to: router)
+        HistoryRoutes(pool: pool, standpoints: standpoints).add(to: router)
+        ProblemRoutes().add(to: router)
+        return router
+    }
+}
+
+/// Something that runs until its task is cancelled, as a part of the process.
+private struct Part: Service {
+    var body: @Sendable () async -> Void
+
+    init(_ body: @escaping @Sendable () async -> Void) { self.body = body }
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown { await body() }
+    }
+}

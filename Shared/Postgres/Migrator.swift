@@ -16,6 +16,11 @@ public struct Migrator: Sendable {
         public var applied: [Int]
         /// The schema's version now; 0 for none.
         public var version: Int
+
+        public init(applied: [Int], version: Int) {
+            self.applied = applied
+            self.version = version
+        }
     }
 
     public enum Failure: Error, Equatable, Sendable, CustomStringConvertible {

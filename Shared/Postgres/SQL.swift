@@ -40,6 +40,12 @@ public struct SQL: Sendable, ExpressibleByStringInterpolation {
             sql.text += "$\(sql.parameters.count)"
         }
 
+        /// Binds a value, or NULL.
+        public mutating func appendInterpolation(_ value: (some PostgresEncodable)?) {
+            sql.parameters.append(value)
+            sql.text += "$\(sql.parameters.count)"
+        }
+
         /// Inserts a part of a statement with its values.
         public mutating func appendInterpolation(_ part: SQL) { sql += part }
 

@@ -74,6 +74,15 @@ import Testing
         #expect(failure.status == 422 && failure.code == "invalid")
     }
 
+    @Test func `of a rule say it once`() {
+        let failure = ToolFailure(
+            problem: Array(
+                #"{"title":"Refused","detail":"it was sold","errors":[{"pointer":"","code":"x","detail":"it was sold"}]}"#
+                    .utf8), status: 422, from: "the command service")
+        #expect(failure.message == "Refused: it was sold")
+        #expect(failure.details.isEmpty)
+    }
+
     @Test(arguments: ["", "<html>", "[]", "{}"])
     func `that are none are named by their status`(body: String) {
         let failure = ToolFailure(problem: Array(body.utf8), status: 502, from: "the query service")

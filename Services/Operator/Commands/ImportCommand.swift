@@ -58,7 +58,7 @@ struct ImportCommand: ToolCommand {
             }
             return .done
         }
-        let report = try await follow(id, lines: try chunks.countLines(), query, context)
+        let report = try await follow(id, rows: try chunks.countLines() - 1, query, context)
         if common.json {
             context.console.json(report.source)
         } else {
@@ -84,27 +84,31 @@ struct ImportCommand: ToolCommand {
         return id
     }
 
-    /// Polls until the import has ended, at growing intervals of at most a second.
+    /// Polls until the import has ended, at growing intervals of at most a second, and then reads the lines that are
+    /// to be shown.
     private func follow(
-        _ id: String, lines: Int, _ query: ServiceClient, _ context: Context
+        _ id: String, rows: Int, _ query: ServiceClient, _ context: Context
     ) async throws -> ImportReport {
+        let path = "/v1/imports/\(ServiceClient.escape(id))"
         let end = ContinuousClock.now + .seconds(timeout)
         var interval = Duration.milliseconds(50)
         var unknown = 0
         defer { context.console.endProgress() }
         while true {
             do {
-                let report = ImportReport(try await query.send("GET", "/v1/imports/\(ServiceClient.escape(id))").json)
-                context.console.progress(report.progress(fileLines: lines))
-                if report.hasEnded { return report }
+                let report = ImportReport(try await query.send("GET", path, query: [("lines", "none")]).json)
+                context.console.progress(report.progress(fileRows: rows))
+                if report.hasEnded { break }
             } catch let failure as ToolFailure where failure.status == 404 && unknown < 20 {
                 unknown += 1  // a reader may be a moment behind the writer
             }
             guard ContinuousClock.now < end else {
-                throw ToolFailure("\(id) has not ended after \(timeout) s; it goes on: GET /v1/imports/\(id) tells")
+                throw ToolFailure("\(id) has not ended after \(timeout) s; it goes on: GET \(path) tells")
             }
             try await context.pause(interval)
             interval = min(interval * 2, .seconds(1))
         }
+        let lines = verbose || common.json ? "all" : "rejected"
+        return ImportReport(try await query.send("GET", path, query: [("lines", lines)], deadline: .seconds(300)).json)
     }
 }

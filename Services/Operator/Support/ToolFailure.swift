@@ -34,9 +34,12 @@ struct ToolFailure: Error, Equatable, Sendable {
         }
         var message = problem["title"]?.stringValue ?? ""
         if let detail = problem["detail"]?.stringValue, !detail.isEmpty, detail != message { message += ": \(detail)" }
-        var details = (problem["errors"]?.arrayValue ?? []).map { error in
+        let said = problem["detail"]?.stringValue
+        var details = (problem["errors"]?.arrayValue ?? []).compactMap { error -> String? in
             let pointer = error["pointer"]?.stringValue ?? ""
             let text = error["detail"]?.stringValue ?? error["code"]?.stringValue ?? "refused"
+            // A rule's refusal is told once.
+            if text == said { return pointer.isEmpty ? nil : pointer }
             return pointer.isEmpty ? text : "\(pointer): \(text)"
         }
         if let correlation = problem["correlation_id"]?.stringValue { details.append("correlation \(correlation)") }

@@ -1,0 +1,99 @@
+import Logging
+import Runtime
+import Testing
+
+@Suite struct ConfigurationTests {
+    private let key = String(repeating: "0f", count: 32)
+
+    @Test func `an empty environment gives the documented defaults`() throws {
+        let configuration = try ServiceConfiguration(service: "query", defaultPort: 8080, environment: [:])
+
+        #expect(configuration.httpHost == "127.0.0.1")
+        #expect(configuration.httpPort == 8080)
+        #expect(configuration.doorbell)
+        #expect(configuration.poll == .milliseconds(250))
+        #expect(configuration.logLevel == .info)
+        #expect(configuration.shard == "main")
+        #expect(configuration.issuer == nil)
+        #expect(configuration.platformOperators.isEmpty)
+    }
+
+    @Test func `every value is read`() throws {
+        let configuration = try ServiceConfiguration(
+            service: "command", requires: [.database, .issuer, .fingerprintKey, .queryURL],
+            environment: [
+                "CLOSTER_DATABASE_URL": "postgres://closter_command:hunter2@db/closter",
+                "CLOSTER_HTTP_HOST": "0.0.0.0", "CLOSTER_HTTP_PORT": "9000",
+                "CLOSTER_QUERY_URL": "https://shop.example/", "CLOSTER_COMMAND_URL": "http://127.0.0.1:8081",
+                "CLOSTER_STACK_PROJECT": "p1", "CLOSTER_STACK_JWKS_URL": "http://127.0.0.1:1/jwks",
+                "CLOSTER_FINGERPRINT_KEY": key, "CLOSTER_DOORBELL": "off", "CLOSTER_POLL_MS": "40",
+                "CLOSTER_LOG_LEVEL": "debug", "CLOSTER_READ_SWITCHES": "/etc/switches.yaml",
+                "CLOSTER_PLATFORM_OPERATORS": "anna, jan,,", "CLOSTER_SHARD": "eu_1",
+            ])
+
+        #expect(configuration.databaseURL?.reveal() == "postgres://closter_command:hunter2@db/closter")
+        #expect(configuration.httpHost == "0.0.0.0")
+        #expect(configuration.httpPort == 9000)
+        #expect(configuration.queryURL == "https://shop.example")
+        #expect(configuration.commandURL == "http://127.0.0.1:8081")
+        #expect(configuration.issuer == .stack(project: "p1", jwksURL: "http://127.0.0.1:1/jwks"))
+        #expect(configuration.fingerprintKey?.reveal() == Array(repeating: 0x0F, count: 32))
+        #expect(!configuration.doorbell)
+        #expect(configuration.poll == .milliseconds(40))
+        #expect(configuration.logLevel == .debug)
+        #expect(configuration.readSwitches == "/etc/switches.yaml")
+        #expect(configuration.platformOperators == ["anna", "jan"])
+        #expect(configuration.shard == "eu_1")
+    }
+
+    @Test func `everything that is wrong is told at once and no secret is repeated`() throws {
+        let error = try #require(throws: ConfigurationError.self) {
+            try ServiceConfiguration(
+                service: "command", requires: [.database, .issuer, .fingerprintKey, .queryURL],
+                environment: [
+                    "CLOSTER_DATABASE_URL": "mysql://u:hunter2@h", "CLOSTER_HTTP_PORT": "70000",
+                    "CLOSTER_FINGERPRINT_KEY": "hunter2", "CLOSTER_DOORBELL": "maybe", "CLOSTER_POLL_MS": "1",
+                    "CLOSTER_LOG_LEVEL": "loud", "CLOSTER_SHARD": "Main; DROP",
+                ])
+        }
+
+        #expect(
+            error.problems.map(\.key) == [
+                "CLOSTER_DATABASE_URL", "CLOSTER_QUERY_URL", "CLOSTER_FINGERPRINT_KEY", "CLOSTER_HTTP_PORT",
+                "CLOSTER_STACK_PROJECT", "CLOSTER_DOORBELL", "CLOSTER_POLL_MS", "CLOSTER_LOG_LEVEL", "CLOSTER_SHARD",
+            ])
+        #expect(!"\(error)".contains("hunter2"))
+    }
+
+    @Test func `a development issuer beside a real project is refused`() throws {
+        let error = try #require(throws: ConfigurationError.self) {
+            try ServiceConfiguration(
+                service: "query", requires: [.issuer],
+                environment: ["CLOSTER_AUTH_DEV_JWKS": "/keys.json", "CLOSTER_STACK_PROJECT": "p1"])
+        }
+
+        #expect(error.problems.map(\.key) == ["CLOSTER_AUTH_DEV_JWKS"])
+    }
+
+    @Test func `a blank variable is an absent one`() throws {
+        let configuration = try ServiceConfiguration(
+            service: "query", environment: ["CLOSTER_AUTH_DEV_JWKS": "/keys.json", "CLOSTER_STACK_PROJECT": " "])
+
+        #expect(configuration.issuer == .development(jwksPath: "/keys.json"))
+    }
+
+    @Test func `printing a configuration or a secret shows neither password nor key`() throws {
+        let configuration = try ServiceConfiguration(
+            service: "command",
+            environment: [
+                "CLOSTER_DATABASE_URL": "postgres://closter:hunter2@db/closter", "CLOSTER_FINGERPRINT_KEY": key,
+            ])
+        var dumped = ""
+        dump(configuration, to: &dumped)
+
+        for text in [configuration.description, "\(configuration)", String(reflecting: configuration), dumped] {
+            #expect(!text.contains("hunter2"))
+            #expect(!text.contains(key))
+        }
+    }
+}

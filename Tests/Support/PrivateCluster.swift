@@ -13,7 +13,7 @@ public final class PrivateCluster: Sendable {
 
     /// Makes and starts a cluster. As root the server runs as user `postgres`.
     public init() throws {
-        binaries = try Self.shell("pg_config --bindir").trimmingCharacters(in: .whitespacesAndNewlines)
+        binaries = try Self.output(of: "pg_config --bindir")
         directory = "/tmp/closter-cluster-\(UUID().uuidString.lowercased())"
         port = try Self.freePort()
         try Self.shell("mkdir -m 700 \(directory)")
@@ -64,28 +64,35 @@ public final class PrivateCluster: Sendable {
     }
 
     private func asServer(_ command: String) throws {
-        guard geteuid() == 0 else { return _ = try Self.shell(command) }
+        guard geteuid() == 0 else { return try Self.shell(command) }
         let quoted = command.replacingOccurrences(of: "'", with: "'\\''")
         try Self.shell("cd / && runuser -u postgres -- sh -c '\(quoted)'")
     }
 
-    @discardableResult
-    private static func shell(_ command: String) throws -> String {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", command]
-        let output = Pipe()
-        process.standardOutput = output
-        // The server inherits it: a pipe here would never end.
-        process.standardError = FileHandle.nullDevice
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
-        let data = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else {
-            throw Failure(description: "\(command): exit \(process.terminationStatus)")
+    private static func output(of command: String) throws -> String {
+        let file = "/tmp/closter-output-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        try shell("\(command) > \(file)")
+        return try String(contentsOfFile: file, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    /// Not by Foundation's `Process`: a server that outlives the shell inherits the socket by which that waits.
+    private static func shell(_ command: String) throws {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+        let arguments = ["sh", "-c", command].map { (text: String) in strdup(text) }
+        defer { for argument in arguments { free(argument) } }
+        var process = pid_t()
+        guard posix_spawn(&process, "/bin/sh", &actions, nil, arguments + [nil], environ) == 0 else {
+            throw Failure(description: "cannot run \(command)")
         }
-        return String(decoding: data, as: UTF8.self)
+        var status: Int32 = 0
+        while waitpid(process, &status, 0) < 0, errno == EINTR {}
+        guard status == 0 else { throw Failure(description: "\(command): status \(status)") }
     }
 
     private static func freePort() throws -> UInt16 {

@@ -20,20 +20,19 @@ struct Census: Sendable {
 
     func take() async throws(PostgresError) -> [CensusEntry] {
         let rows = try await pool.query(
-            SQL(
-                """
-                SELECT g.projection, g.generation, g.table_name, g.fold_version, g.status = 'live', c.position,
-                       h.position,
-                       coalesce(greatest(extract(epoch FROM clock_timestamp() - e.recorded_at), 0), 0)::float8
-                FROM \(shard.table("generations")) g
-                CROSS JOIN LATERAL (
-                    SELECT coalesce(max(p.position), 0) AS position FROM \(shard.table("checkpoints")) p
-                    WHERE p.projection = g.projection AND p.generation = g.generation
-                ) c
-                CROSS JOIN (SELECT coalesce(max(l.position), 0) AS position FROM \(shard.table("events")) l) h
-                LEFT JOIN \(shard.table("events")) e ON e.position = c.position + 1
-                ORDER BY g.projection, g.generation
-                """))
+            """
+            SELECT g.projection, g.generation, g.table_name, g.fold_version, g.status = 'live', c.position,
+                   h.position,
+                   coalesce(greatest(extract(epoch FROM clock_timestamp() - e.recorded_at), 0), 0)::float8
+            FROM \(unescaped: shard.table("generations")) g
+            CROSS JOIN LATERAL (
+                SELECT coalesce(max(p.position), 0) AS position FROM \(unescaped: shard.table("checkpoints")) p
+                WHERE p.projection = g.projection AND p.generation = g.generation
+            ) c
+            CROSS JOIN (SELECT coalesce(max(l.position), 0) AS position FROM \(unescaped: shard.table("events")) l) h
+            LEFT JOIN \(unescaped: shard.table("events")) e ON e.position = c.position + 1
+            ORDER BY g.projection, g.generation
+            """)
         var entries: [CensusEntry] = []
         for row in rows {
             entries.append(

@@ -24,6 +24,7 @@ let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 
 func shared(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -63,6 +64,7 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.6.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.0"),
     ],
@@ -122,8 +124,16 @@ let package = Package(
             tests("Events", ["Events", "EventSourcing", "JSON"], resources: [.copy("Fixtures")]),
             tests("Documents", ["Documents", "EventSourcing", "JSON"]),
             tests("Postgres", ["Postgres", "TestSupport", logging]),
-            tests("Database", ["Postgres", "TestSupport", logging]),
-            tests("EventStore", ["EventSourcing", "EventStore", "JSON", "Postgres", "TestSupport", logging]),
+            tests("Database", ["EventSourcing", "EventStore", "Postgres", "TestSupport", logging]),
+            .executableTarget(
+                name: "closter-test-writer", dependencies: ["EventSourcing", "EventStore", "Postgres", logging],
+                path: "Tests/Writer", swiftSettings: settings),
+            tests(
+                "EventStore",
+                [
+                    "EventSourcing", "EventStore", "JSON", "Postgres", "TestSupport", "closter-test-writer", logging,
+                    subprocess, system,
+                ]),
             tests("Runtime", ["Runtime", "TestSupport", logging, metrics]),
             tests("Identity", ["EventSourcing", "Identity", "JSON", "TestSupport", jwtKit, logging]),
             tests("Edge", ["Edge", "Identity", "JSON", "TestSupport", httpTypes, hummingbird, logging]),
@@ -139,8 +149,7 @@ let package = Package(
                 "Operator",
                 [
                     "EventSourcing", "Identity", "JSON", "Operator", "Postgres", "TestSupport", logging, nioCore,
-                    nioHTTP1,
-                    nioPosix,
+                    nioHTTP1, nioPosix,
                 ]),
             tests("System", ["EventSourcing", "JSON", "Postgres", "TestSupport", asyncHTTPClient, logging]),
         ]

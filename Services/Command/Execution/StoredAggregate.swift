@@ -1,9 +1,7 @@
 import EventSourcing
-import EventStore
-import Events
 
 /// An aggregate that the executor can load, decide on and append.
-protocol StoredAggregate: Aggregate where Event: StorableEvent {
+protocol StoredAggregate: Aggregate where Event: DecidedEvent {
     /// Reads the operational state.
     static func decode(_ json: [UInt8]) throws -> State
     /// The operational state: what documents are made from.
@@ -26,3 +24,8 @@ struct Snapshot<A: StoredAggregate>: Sendable {
 
     var exists: Bool { version > 0 }
 }
+
+extension Item: StoredAggregate {}
+extension Listing: StoredAggregate {}
+extension Import: StoredAggregate {}
+extension TenantAccount: StoredAggregate {}

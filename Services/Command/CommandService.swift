@@ -1,0 +1,93 @@
+public import Edge
+import EventStore
+import Foundation
+import Identity
+import Logging
+import Metrics
+import Postgres
+public import Runtime
+public import ServiceLifecycle
+
+/// The command service: validates intents and appends events. The only writer of events.
+public enum CommandService {
+    public static let requirements: ServiceConfiguration.Requirements = [.database, .issuer, .fingerprintKey, .queryURL]
+
+    /// The parts of the service, each listed after what it needs.
+    ///
+    /// - Parameter onRunning: told the port once the service answers.
+    public static func parts(
+        _ environment: ServiceProcess.Environment, onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
+    ) throws -> [any Service] {
+        let configuration = environment.configuration
+        let logger = environment.logger
+        var database = try PostgresConfiguration(url: configuration.databaseURL?.reveal() ?? "")
+        database.applicationName = "closter-command"
+        let pool = PostgresPool(database, logger: logger)
+        Edge.observe(pool, in: environment.metrics, name: "main")
+        describe(environment.metrics)
+
+        let measured = AppendMetrics()
+        let appender = Appender(database, logger: logger) { measured.record($0) }
+        let doorbell = configuration.doorbell
+            ? Doorbell(pool: pool, channel: "closter_\(configuration.shard)", logger: logger) : nil
+        let reader = StateReader(pool: pool)
+        let executor = Executor(appender: appender, reader: reader, doorbell: doorbell, logger: logger)
+        let runner = ImportRunner(
+            executor: executor, reader: reader, pool: pool, configuration: database, logger: logger)
+        let directory = TenantDirectory(pool: pool)
+
+        let api = CommandAPI(
+            executor: executor, fingerprints: Fingerprints(key: configuration.fingerprintKey?.reveal() ?? []),
+            tokens: PositionTokens(pool: pool, shard: configuration.shard), queryURL: configuration.queryURL ?? "")
+        let router = Edge.makeRouter()
+        ItemRoutes(api: api).add(to: router)
+        ListingRoutes(api: api).add(to: router)
+        ImportRoutes(api: api, files: ImportFiles(pool: pool), runner: runner).add(to: router)
+        TenantRoutes(api: api, pool: pool, directory: directory, shard: configuration.shard).add(to: router)
+
+        environment.health.register("database") { await DatabaseHealth.check(pool) }
+        return [
+            Running { await pool.run() }, Running { await appender.run() }, Housekeeping(pool: pool, logger: logger),
+            runner,
+            Edge.application(
+                router, service: environment,
+                authenticator: try Authenticator.make(
+                    configuration, directory: directory, purpose: .write, logger: logger),
+                onRunning: onRunning),
+        ]
+    }
+
+    private static func describe(_ metrics: PrometheusMetrics) {
+        metrics.describe(
+            MetricDefinition("closter_append_batch_size", .histogram, help: "Intents in one append."),
+            MetricDefinition("closter_append_duration_seconds", .histogram, help: "Duration of one append."),
+            MetricDefinition(
+                "closter_append_conflicts_total", .counter, help: "Intents whose streams had moved when they were appended."))
+    }
+}
+
+/// What batches take, as metrics.
+private struct AppendMetrics: Sendable {
+    let size = Recorder(label: "closter_append_batch_size")
+    let duration = Metrics.Timer(label: "closter_append_duration_seconds")
+    let conflicts = Counter(label: "closter_append_conflicts_total")
+
+    func record(_ report: Appender.Report) {
+        size.record(report.intents)
+        duration.recordNanoseconds(Int64(report.duration / .nanoseconds(1)))
+        if report.conflicts > 0 { conflicts.increment(by: report.conflicts) }
+    }
+}
+
+/// A loop that ends when its task is cancelled, as a part of a service.
+struct Running: Service {
+    let loop: @Sendable () async -> Void
+
+    init(_ loop: @escaping @Sendable () async -> Void) {
+        self.loop = loop
+    }
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown { await loop() }
+    }
+}

@@ -1,0 +1,141 @@
+import Crypto
+import Edge
+import EventSourcing
+import EventStore
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Identity
+import JSON
+
+/// What every route that writes is made of: it turns a request into an intent and an outcome into an answer.
+struct CommandAPI: Sendable {
+    let executor: Executor
+    let fingerprints: Fingerprints
+    let tokens: PositionTokens
+    /// Of the query service, where what was created can be read.
+    let queryURL: String
+
+    /// What an answer says beyond what the outcome says.
+    struct Shape: Sendable {
+        /// A creation answers 201 with the place of what was created.
+        var isCreation = false
+        var status: HTTPResponse.Status?
+        /// Whether the primary stream can be read on the query service.
+        var isReadable = true
+        var members: JSONObject = [:]
+
+        static let change = Shape()
+        static let creation = Shape(isCreation: true)
+    }
+
+    /// Runs an intent and answers for it.
+    ///
+    /// - Parameters:
+    ///   - body: what the fingerprint is made from, beside principal, method and path.
+    ///   - stream: see `Executor.execute`.
+    func answer(
+        _ request: Request, _ context: EdgeContext, _ tenant: TenantID, body: [UInt8], on stream: StreamID? = nil,
+        shape: (Executed) -> Shape = { _ in .change },
+        decide: (inout Decision) async throws -> Void
+    ) async throws -> Response {
+        do {
+            let executed = try await execute(request, context, tenant, body: body, on: stream, decide: decide)
+            return try await respond(executed, tenant, shape(executed))
+        } catch let error {
+            throw Problem(deciding: error) ?? error
+        }
+    }
+
+    func execute(
+        _ request: Request, _ context: EdgeContext, _ tenant: TenantID, body: [UInt8], on stream: StreamID? = nil,
+        decide: (inout Decision) async throws -> Void
+    ) async throws -> Executed {
+        let principal = try context.principal()
+        return try await executor.execute(
+            IntentContext(
+                tenant: tenant, metadata: try context.metadata(commandID: .version7(), causationID: nil),
+                key: try request.idempotencyKey(),
+                fingerprint: fingerprints.of(
+                    principal: principal.actor, method: request.method.rawValue, path: request.uri.string, body: body),
+                ifMatch: try request.ifMatch()),
+            on: stream, decide: decide)
+    }
+
+    func respond(_ executed: Executed, _ tenant: TenantID, _ shape: Shape) async throws -> Response {
+        let receipt = executed.receipt
+        let id = receipt.stream.typeID.description
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.member("id", id)
+        writer.member("version", receipt.version)
+        writer.member("position", receipt.position)
+        writer.key("events")
+        writer.beginArray()
+        for event in executed.events {
+            writer.beginObject()
+            writer.member("type", event.type)
+            writer.member("position", event.position)
+            writer.endObject()
+        }
+        writer.endArray()
+        for (name, value) in shape.members {
+            writer.key(name)
+            writer.raw(value.bytes)
+        }
+        writer.endObject()
+
+        var headers: HTTPFields = [:]
+        headers[.closterPosition] = try await tokens.text(tenant, receipt.position)
+        if executed.isReplayed { headers[.idempotencyReplayed] = "true" }
+        let isCreated = shape.isCreation && !executed.events.isEmpty
+        if isCreated, shape.isReadable { headers[.location] = location(of: receipt.stream) }
+        return Response.json(writer.bytes, status: shape.status ?? (isCreated ? .created : .ok), headers: headers)
+    }
+
+    func location(of stream: StreamID) -> String {
+        "\(queryURL)/v1/\(stream.category)s/\(stream.typeID)"
+    }
+}
+
+/// Names a request by what it asks for, without keeping it: an HMAC, so that nothing of a body can be guessed from it.
+struct Fingerprints: Sendable {
+    let key: SymmetricKey
+
+    init(key: [UInt8]) {
+        self.key = SymmetricKey(data: key)
+    }
+
+    func of(principal: String, method: String, path: String, body: [UInt8]) -> [UInt8] {
+        var hmac = HMAC<SHA256>(key: key)
+        for part in [principal, method, path] {
+            hmac.update(data: Array(part.utf8))
+            hmac.update(data: [0])
+        }
+        hmac.update(data: body)
+        return Array(hmac.finalize())
+    }
+}
+
+extension Request {
+    /// 1 to 255 visible ASCII characters; nil where the client sent none.
+    func idempotencyKey() throws -> String? {
+        guard let key = try header(.idempotencyKey) else { return nil }
+        guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw Problem(.invalidHeader, "Idempotency-Key must be 1 to 255 visible ASCII characters")
+        }
+        return key
+    }
+
+    /// The version part of an ETag; nil where there is no precondition, or any version will do.
+    func ifMatch() throws -> Int64? {
+        guard let text = try header(.ifMatch), text != "*" else { return nil }
+        let tag = text.hasPrefix("W/") ? text.dropFirst(2) : text[...]
+        guard tag.count > 2, tag.hasPrefix("\""), tag.hasSuffix("\""),
+            let version = Int64(tag.dropFirst().dropLast().prefix { $0 != "-" }), version > 0
+        else {
+            throw Problem(.invalidHeader, "If-Match must be one ETag, as a read gives it")
+        }
+        return version
+    }
+}

@@ -1,0 +1,32 @@
+import EventSourcing
+import Foundation
+import Postgres
+import Synchronization
+
+/// Makes position tokens of this shard.
+///
+/// The epoch is read once: it changes only when a database is restored or fails over with loss, and then services are
+/// restarted.
+final class PositionTokens: Sendable {
+    private let pool: PostgresPool
+    private let shard: String
+    private let epoch = Mutex<Int64?>(nil)
+
+    init(pool: PostgresPool, shard: String) {
+        self.pool = pool
+        self.shard = shard
+    }
+
+    func text(_ tenant: TenantID, _ position: Int64) async throws -> String {
+        PositionToken(shard: shard, epoch: try await currentEpoch(), tenant: tenant, position: position).text
+    }
+
+    private func currentEpoch() async throws(PostgresError) -> Int64 {
+        if let known = epoch.withLock({ $0 }) { return known }
+        let rows = try await pool.query("SELECT epoch FROM closter.shards WHERE name = \(shard)")
+        guard let row = rows.first else { throw PostgresError(.decoding, "there is no shard \(shard)") }
+        let read = try row.decode(0, as: Int64.self)
+        epoch.withLock { $0 = read }
+        return read
+    }
+}

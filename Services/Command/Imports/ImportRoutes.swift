@@ -1,0 +1,128 @@
+import Crypto
+import Edge
+import EventSourcing
+import EventStore
+import Foundation
+import Hummingbird
+import JSON
+import NIOCore
+import Postgres
+
+/// `POST /v1/imports?format=shopify&currency=PLN&publish=true`: stores the file, then answers 202; `ImportRunner` does
+/// the rest.
+struct ImportRoutes {
+    let api: CommandAPI
+    let files: ImportFiles
+    let runner: ImportRunner
+
+    /// The largest file.
+    static let limit = 64 << 20
+
+    func add(to router: EdgeRouter) {
+        router.post("/v1/imports", use: create)
+    }
+
+    @Sendable private func create(_ request: Request, _ context: EdgeContext) async throws -> Response {
+        let tenant = try context.require(.importsWrite)
+        var query = QueryParameters(request)
+        let format = query.choice("format", ["shopify"]) ?? "shopify"
+        let publish = query.flag("publish") ?? false
+        let code = query.text("currency")
+        let currency = code.map { Currency(code: $0) } ?? tenant.record.currency
+        if currency == nil { query.fail("currency", "invalid", "must be a currency code of ISO 4217, like PLN") }
+        try query.finish()
+        guard let currency else { throw Problem(.invalidParameter, "currency is not known") }
+        try request.requireContentType("text/csv", "application/csv", "application/octet-stream")
+        let stamp = Stamp(id: .version7(), at: context.receivedAt)
+        let tenantCurrency = tenant.record.currency
+        func decide(bytes: Int64, sha256: String) throws -> [Import.Event] {
+            try Import.request(
+                Import.Request(format: format, currency: currency, publish: publish, bytes: bytes, sha256: sha256),
+                in: tenantCurrency, stamp, nil)
+        }
+        // What can be refused without the file is refused before it is taken.
+        do { _ = try decide(bytes: 0, sha256: "") } catch { throw Problem(deciding: error) ?? error }
+        _ = try request.idempotencyKey()
+
+        let stored = try await files.store(
+            request.body.limited(to: Self.limit), tenant: tenant.id, import: stamp.id)
+        let stream = StreamID(Import.self, stamp.id)
+        do {
+            let executed = try await api.execute(request, context, tenant.id, body: Array(stored.sha256.utf8)) {
+                decision in
+                let state = try await decision.load(Import.self, stamp.id)
+                decision.append(try decide(bytes: stored.bytes, sha256: stored.sha256), to: state)
+            }
+            if executed.receipt.stream != stream {
+                // The key had been used: the first request's file is the one.
+                try await files.drop(tenant: tenant.id, import: stamp.id)
+            }
+            runner.wake()
+            return try await api.respond(executed, tenant.id, .init(isCreation: true, status: .accepted))
+        } catch {
+            if case ExecutionFailure.outcomeUnknown = error {} else {
+                try? await files.drop(tenant: tenant.id, import: stamp.id)
+            }
+            throw Problem(deciding: error) ?? error
+        }
+    }
+}
+
+/// The files of imports, in chunks, until the import has ended.
+struct ImportFiles: Sendable {
+    let pool: PostgresPool
+
+    private static let chunkBytes = 256 << 10
+
+    struct Stored: Sendable {
+        var bytes: Int64
+        /// In hex.
+        var sha256: String
+    }
+
+    func store<Body: AsyncSequence & Sendable>(
+        _ body: Body, tenant: TenantID, import id: UUID
+    ) async throws -> Stored where Body.Element == ByteBuffer {
+        var hash = SHA256()
+        var chunk: [UInt8] = []
+        var number = 0
+        var total: Int64 = 0
+        for try await buffer in body {
+            let bytes = Array(buffer.readableBytesView)
+            hash.update(data: bytes)
+            total += Int64(bytes.count)
+            chunk += bytes
+            if chunk.count >= Self.chunkBytes {
+                try await store(chunk, number, tenant, id)
+                chunk.removeAll(keepingCapacity: true)
+                number += 1
+            }
+        }
+        if !chunk.isEmpty { try await store(chunk, number, tenant, id) }
+        let sha256 = hash.finalize().map { byte in
+            let digits = String(byte, radix: 16)
+            return digits.count == 1 ? "0" + digits : digits
+        }.joined()
+        return Stored(bytes: total, sha256: sha256)
+    }
+
+    private func store(_ chunk: [UInt8], _ number: Int, _ tenant: TenantID, _ id: UUID) async throws(PostgresError) {
+        try await pool.execute(
+            ["SELECT main.store_import_chunk(\(id), \(Int32(number)), \(PostgresBytes(chunk)))"], tenant: tenant.uuid)
+    }
+
+    /// nil past the end.
+    func chunk(_ number: Int, tenant: TenantID, import id: UUID) async throws(PostgresError) -> [UInt8]? {
+        let rows = try await pool.query(
+            """
+            SELECT bytes FROM main.import_chunks
+            WHERE tenant_id = \(tenant.uuid) AND import_id = \(id) AND chunk = \(Int32(number))
+            """, tenant: tenant.uuid, lane: .slow)
+        guard let row = rows.first else { return nil }
+        return try row.decode(0, as: PostgresBytes.self).bytes
+    }
+
+    func drop(tenant: TenantID, import id: UUID) async throws(PostgresError) {
+        try await pool.execute(["SELECT main.drop_import_chunks(\(id))"], tenant: tenant.uuid)
+    }
+}

@@ -1,0 +1,69 @@
+import Edge
+import EventSourcing
+import Foundation
+import Hummingbird
+import JSON
+
+/// `POST /v1/items`, `PATCH /v1/items/{id}`, `DELETE /v1/items/{id}`
+struct ItemRoutes {
+    let api: CommandAPI
+
+    func add(to router: EdgeRouter) {
+        router.post("/v1/items", use: create)
+        router.patch("/v1/items/:id", use: update)
+        router.delete("/v1/items/:id", use: delete)
+    }
+
+    @Sendable private func create(_ request: Request, _ context: EdgeContext) async throws -> Response {
+        let tenant = try context.require(.itemsWrite)
+        let body = try await request.jsonObject(in: context)
+        let intent = try fields { try Item.Receive(fields: body) }
+        let stamp = Stamp(id: .version7(), at: context.receivedAt)
+        return try await api.answer(
+            request, context, tenant.id, body: body.bytes, shape: { _ in .creation }
+        ) { decision in
+            let item = try await decision.load(Item.self, stamp.id)
+            decision.append(try Item.receive(intent, stamp, item.state), to: item)
+        }
+    }
+
+    @Sendable private func update(_ request: Request, _ context: EdgeContext) async throws -> Response {
+        let tenant = try context.require(.itemsWrite)
+        let stamp = Stamp(id: try context.id("id", prefix: Item.prefix), at: context.receivedAt)
+        let body = try await request.jsonObject(in: context)
+        let intent = try fields { try Item.Update(fields: body) }
+        return try await api.answer(
+            request, context, tenant.id, body: body.bytes, on: StreamID(Item.self, stamp.id)
+        ) { decision in
+            let item = try await decision.load(Item.self, stamp.id)
+            decision.append(try Item.update(intent, stamp, item.state), to: item)
+        }
+    }
+
+    @Sendable private func delete(_ request: Request, _ context: EdgeContext) async throws -> Response {
+        let tenant = try context.require(.itemsWrite)
+        let stamp = Stamp(id: try context.id("id", prefix: Item.prefix), at: context.receivedAt)
+        let body = try await request.jsonObject(in: context)
+        let intent = try fields { try Item.Delete(fields: body) }
+        return try await api.answer(
+            request, context, tenant.id, body: body.bytes, on: StreamID(Item.self, stamp.id)
+        ) { decision in
+            let item = try await decision.load(Item.self, stamp.id)
+            _ = try Item.existing(item.state)
+            decision.append(try Item.delete(intent, stamp, item.state), to: item)
+        }
+    }
+}
+
+/// Reads fields; what is wrong with them becomes a problem.
+func fields<Value>(_ read: () throws(InvalidFields) -> Value) throws -> Value {
+    do {
+        return try read()
+    } catch {
+        throw Problem(deciding: error) ?? error
+    }
+}
+
+extension JSONObject {
+    var bytes: [UInt8] { JSONValue.object(self).bytes }
+}

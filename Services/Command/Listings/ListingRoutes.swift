@@ -1,0 +1,91 @@
+import Edge
+import EventSourcing
+import Foundation
+import Hummingbird
+import Identity
+import JSON
+
+/// `POST /v1/listings`, `POST /v1/listings/{id}/publish` · `/price` · `/pause` · `/resume` · `/end`
+struct ListingRoutes {
+    let api: CommandAPI
+
+    func add(to router: EdgeRouter) {
+        router.post("/v1/listings", use: create)
+        router.post("/v1/listings/:id/publish") { request, context in
+            try await change(request, context, Nothing.init) { _, _, stamp, state throws(Listing.Refused) in
+                try Listing.publish(stamp, state)
+            }
+        }
+        router.post("/v1/listings/:id/price") { request, context in
+            try await change(request, context, Listing.SetPrice.init(fields:)) {
+                intent, terms, stamp, state throws(Listing.Refused) in
+                try Listing.setPrice(intent, terms, stamp, state)
+            }
+        }
+        router.post("/v1/listings/:id/pause") { request, context in
+            try await change(request, context, Nothing.init) { _, _, stamp, state throws(Listing.Refused) in
+                try Listing.pause(stamp, state)
+            }
+        }
+        router.post("/v1/listings/:id/resume") { request, context in
+            try await change(request, context, Nothing.init) { _, _, stamp, state throws(Listing.Refused) in
+                try Listing.resume(stamp, state)
+            }
+        }
+        router.post("/v1/listings/:id/end") { request, context in
+            try await change(request, context, Listing.End.init(fields:)) {
+                intent, terms, stamp, state throws(Listing.Refused) in
+                try Listing.end(intent, terms, stamp, state)
+            }
+        }
+    }
+
+    @Sendable private func create(_ request: Request, _ context: EdgeContext) async throws -> Response {
+        let tenant = try context.require(.listingsWrite)
+        let body = try await request.jsonObject(in: context)
+        let intent = try fields { try Listing.Create(fields: body) }
+        let stamp = Stamp(id: .version7(), at: context.receivedAt)
+        let terms = try Listing.Terms(tenant)
+        return try await api.answer(
+            request, context, tenant.id, body: body.bytes, on: StreamID(Item.self, intent.itemID),
+            shape: { _ in .creation }
+        ) { decision in
+            let listing = try await decision.load(Listing.self, stamp.id)
+            let item = try await decision.load(Item.self, intent.itemID)
+            decision.append(try Listing.create(intent, of: item.state, terms, stamp, listing.state), to: listing)
+        }
+    }
+
+    private func change<Intent>(
+        _ request: Request, _ context: EdgeContext, _ read: (JSONObject) throws(InvalidFields) -> Intent,
+        decide: (Intent, Listing.Terms, Stamp, Listing.State) throws(Listing.Refused) -> [Listing.Event]
+    ) async throws -> Response {
+        let tenant = try context.require(.listingsWrite)
+        let stamp = Stamp(id: try context.id("id", prefix: Listing.prefix), at: context.receivedAt)
+        let body = try await request.jsonObject(in: context, allowEmpty: Intent.self == Nothing.self)
+        let intent = try fields { () throws(InvalidFields) in try read(body) }
+        let terms = try Listing.Terms(tenant)
+        return try await api.answer(
+            request, context, tenant.id, body: body.bytes, on: StreamID(Listing.self, stamp.id)
+        ) { decision in
+            let listing = try await decision.load(Listing.self, stamp.id)
+            decision.append(try decide(intent, terms, stamp, listing.state), to: listing)
+        }
+    }
+}
+
+/// The body of an intent that needs no fields.
+private struct Nothing {
+    init(_ body: JSONObject) throws(InvalidFields) {
+        _ = try FieldReader(body, known: []).finish(())
+    }
+}
+
+extension Listing.Terms {
+    init(_ tenant: Tenant) throws {
+        guard let days = CalendarDays(timeZone: tenant.record.timeZone) else {
+            throw Problem(.internal, "the tenant's time zone is not known here")
+        }
+        self.init(currency: tenant.record.currency, days: days)
+    }
+}

@@ -1,0 +1,11 @@
+import Command
+import Runtime
+
+@main
+struct Main {
+    static func main() async {
+        await ServiceProcess.run("command", requires: CommandService.requirements, defaultPort: 8081) {
+            try CommandService.parts($0)
+        }
+    }
+}

@@ -6,7 +6,8 @@ struct PipelineGroup {
     enum Step: Equatable {
         case deallocate(String)
         case setting
-        case prepare(String, member: Int)
+        /// For a member, or (nil) for the group's own setting.
+        case prepare(String, member: Int?)
         case run(member: Int)
         case sync
     }
@@ -33,8 +34,8 @@ struct PipelineGroup {
     /// The member whose result is awaited.
     var running: RequestID? {
         switch steps[position] {
-        case .prepare(_, let member), .run(let member): members[member].id
-        case .deallocate, .setting, .sync: nil
+        case .prepare(_, let member?), .run(let member): members[member].id
+        case .prepare, .deallocate, .setting, .sync: nil
         }
     }
 }
@@ -109,7 +110,7 @@ struct PipelineConnection {
         case .unnamed: commands.append(.runUnnamed(sql))
         case .prepare(let name):
             commands.append(.prepare(name, sql))
-            steps.append(.prepare(name, member: member ?? -1))
+            steps.append(.prepare(name, member: member))
             commands.append(.run(prepared: name, sql))
         }
         steps.append(member.map { .run(member: $0) } ?? .setting)
@@ -150,9 +151,9 @@ struct PipelineConnection {
             forget(step)
             let member: Int? =
                 switch step {
-                case .prepare(_, let index) where index >= 0: index
+                case .prepare(_, let index): index
                 case .run(let index): index
-                default: nil
+                case .deallocate, .setting, .sync: nil
                 }
             if groups[0].failure == nil {
                 groups[0].failure = error

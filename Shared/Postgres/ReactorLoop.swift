@@ -25,6 +25,8 @@ struct ReactorLoop {
         var configuration = configuration
         // What every session has anyway need not be set for each request.
         configuration.runtimeParameters["statement_timeout"] = String(pool.defaultDeadline.milliseconds)
+        // A body that hangs in a transaction holds its locks no longer than this.
+        configuration.runtimeParameters.merge(["idle_in_transaction_session_timeout": "60000"]) { given, _ in given }
         self.configuration = configuration
         lanes = Lane.allCases.map { lane in
             LaneMachine(

@@ -3,9 +3,10 @@ import CLibpq
 /// Owns one result of libpq and frees it.
 struct ResultHandle: ~Copyable, @unchecked Sendable {
     // A result is never changed after libpq has handed it out, so threads may share it (libpq, "Threading").
-    let pointer: OpaquePointer
+    /// nil is a result without rows to libpq's functions.
+    let pointer: OpaquePointer?
 
-    init(_ pointer: OpaquePointer) { self.pointer = pointer }
+    init(_ pointer: OpaquePointer?) { self.pointer = pointer }
 
     deinit { PQclear(pointer) }
 }
@@ -18,7 +19,10 @@ public final class Rows: Sendable, RandomAccessCollection {
     public let endIndex: Int
     private let columnCount: Int
 
-    init(_ pointer: OpaquePointer) {
+    /// No rows and no columns.
+    public static let empty = Rows(nil)
+
+    init(_ pointer: OpaquePointer?) {
         handle = ResultHandle(pointer)
         endIndex = Int(PQntuples(pointer))
         columnCount = Int(PQnfields(pointer))

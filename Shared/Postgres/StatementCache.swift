@@ -27,6 +27,8 @@ struct StatementCache {
         var isReady: Bool
         /// The transaction whose Parse is under way.
         var preparedBy: UInt64
+        /// The latest transaction that runs it.
+        var usedBy: UInt64
         var lastUse: UInt64
     }
 
@@ -48,23 +50,24 @@ struct StatementCache {
         uses += 1
         if var entry = entries[key] {
             entry.lastUse = uses
+            entry.usedBy = transaction
             entries[key] = entry
             if entry.isReady || entry.preparedBy == transaction { return .prepared(entry.name) }
             return .unnamed
         }
-        guard makeRoom() else { return .unnamed }
+        guard makeRoom(in: transaction) else { return .unnamed }
         names += 1
         let name = "s\(names)"
-        entries[key] = Entry(name: name, isReady: false, preparedBy: transaction, lastUse: uses)
+        entries[key] = Entry(name: name, isReady: false, preparedBy: transaction, usedBy: transaction, lastUse: uses)
         keys[name] = key
         return .prepare(name)
     }
 
-    private mutating func makeRoom() -> Bool {
+    /// What is freed goes before the statements of the transaction, so nothing that it runs may go.
+    private mutating func makeRoom(in transaction: UInt64) -> Bool {
         guard entries.count >= limit else { return true }
-        guard let oldest = entries.filter(\.value.isReady).min(by: { $0.value.lastUse < $1.value.lastUse }) else {
-            return false
-        }
+        let free = entries.filter { $0.value.isReady && $0.value.usedBy != transaction }
+        guard let oldest = free.min(by: { $0.value.lastUse < $1.value.lastUse }) else { return false }
         drop(oldest.key, oldest.value.name)
         return true
     }

@@ -21,8 +21,9 @@ struct Console: Sendable {
 
     static var standard: Console {
         Console(
-            out: { FileHandle.standardOutput.write(Data($0.utf8)) },
-            err: { FileHandle.standardError.write(Data($0.utf8)) },
+            // Whoever reads may have gone; there is nobody left to tell.
+            out: { try? FileHandle.standardOutput.write(contentsOf: Data($0.utf8)) },
+            err: { try? FileHandle.standardError.write(contentsOf: Data($0.utf8)) },
             isInteractive: isatty(STDERR_FILENO) == 1, width: terminalWidth())
     }
 

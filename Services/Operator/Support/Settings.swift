@@ -49,7 +49,8 @@ struct Settings: Equatable, Sendable {
     func require(_ key: String, or alternative: String? = nil) throws(ToolFailure) -> String {
         if let value = self[key] { return value }
         let also = alternative.map { " (or \($0))" } ?? ""
-        throw ToolFailure("\(key) is not set\(also): source local.env, name it with --env-file, or start deploy/run")
+        throw ToolFailure(
+            "\(key) is not set\(also): export it, name a file with --env-file, or stand where \(Self.defaultFile) is")
     }
 
     /// A service's base URL, without a slash at its end.

@@ -21,38 +21,30 @@ struct HistoryReader: Sendable {
             causationID: try row.decode(8), commandID: try row.decode(9), recordedAt: try row.timestamp(10))
     }
 
+    // A view with a security barrier is planned by itself: an ORDER BY … LIMIT outside it would read and sort all that
+    // the conditions leave. So every read names both ends of what it wants.
+
+    /// Versions have no gaps, so the page's last one is known beforehand.
     static func streamStatement(_ stream: StreamID, after version: Int64, limit: Int) -> SQL {
         """
         SELECT \(columns) FROM main.history h
-        WHERE h.category = \(stream.category) AND h.stream_id = \(stream.id) AND h.version > \(version)
-        ORDER BY h.version LIMIT \(limit + 1)
+        WHERE h.category = \(stream.category) AND h.stream_id = \(stream.id)
+          AND h.version > \(version) AND h.version <= \(version &+ Int64(limit) &+ 1)
+        ORDER BY h.version
         """
     }
 
-    static func windowStatement(after position: Int64) -> SQL {
-        """
-        SELECT max(w.position), count(*)
-        FROM (SELECT h.position FROM main.history h WHERE h.position > \(position)
-              ORDER BY h.position LIMIT \(unescaped: "\(window)")) w
-        """
-    }
-
+    /// Events of a part of the log: after one position and up to another.
     static func eventsStatement(
-        after position: Int64, upTo last: Int64 = .max, category: String? = nil, type: String? = nil, limit: Int
+        after position: Int64, upTo last: Int64, category: String? = nil, type: String? = nil, limit: Int
     ) -> SQL {
         let category: SQL = category.map { " AND h.category = \($0)" } ?? ""
         let type: SQL = type.map { " AND h.type = \($0)" } ?? ""
         return """
             SELECT \(columns) FROM main.history h
             WHERE h.position > \(position) AND h.position <= \(last)\(category)\(type)
-            ORDER BY h.position LIMIT \(limit + 1)
+            ORDER BY h.position LIMIT \(limit)
             """
-    }
-
-    /// The last position of the shard's log: everything up to it is in what is read from the log afterwards.
-    func head() async throws(PostgresError) -> Int64 {
-        guard let row = try await pool.query("SELECT main.head()", lane: .fast).first else { return 0 }
-        return try row.decode(0)
     }
 
     /// The events of a stream after a version, in order; one more than `limit`, if there is one.
@@ -63,35 +55,50 @@ struct HistoryReader: Sendable {
             Self.streamStatement(stream, after: version, limit: limit), tenant: tenant.uuid, lane: .fast)
     }
 
-    /// How many events of a tenant a filtered read of the log passes over before it answers with what it has.
-    static let window = 20_000
+    /// How many positions a filtered read goes over before it answers with what it has.
+    static let mostFiltered: Int64 = 200_000
 
-    struct Page {
-        var rows: Rows
+    struct Page: Sendable {
+        var rows: [Row] = []
         /// Where to go on; nil at the end of the log.
         var next: Int64?
     }
 
-    /// The events after a position, in order. With a filter it may hold fewer than `limit`, or none, and still have a
-    /// `next`: rare events are looked for in bounded steps.
+    /// The events after a position, in order, up to `head`. With a filter it may hold fewer than `limit`, or none, and
+    /// still have a `next`: rare events are looked for in bounded steps.
+    ///
+    /// A tenant's events lie among those of others, nobody knows how densely, so the log is gone over in parts that
+    /// grow until the page is full.
     func events(
-        of tenant: TenantID, after position: Int64, category: String?, type: String?, limit: Int
+        of tenant: TenantID, after position: Int64, upTo head: Int64, category: String?, type: String?, limit: Int
     ) async throws(PostgresError) -> Page {
-        guard category != nil || type != nil else {
-            let rows = try await pool.query(
-                Self.eventsStatement(after: position, limit: limit), tenant: tenant.uuid, lane: .slow)
-            return Page(rows: rows, next: rows.count > limit ? try rows[limit - 1].decode(0) : nil)
+        let end = category == nil && type == nil ? head : min(head, position.addingWithoutOverflow(Self.mostFiltered))
+        var page = Page()
+        var start = position
+        var length = Int64(4 * limit)
+        while start < end {
+            let last = min(end, start.addingWithoutOverflow(length))
+            page.rows += try await pool.query(
+                Self.eventsStatement(
+                    after: start, upTo: last, category: category, type: type, limit: limit + 1 - page.rows.count),
+                tenant: tenant.uuid, lane: .slow)
+            if page.rows.count > limit {
+                page.rows.removeLast()
+                page.next = try page.rows.last?.decode(0)
+                return page
+            }
+            start = last
+            length *= 4
         }
-        let window = try await pool.query(
-            Self.windowStatement(after: position), tenant: tenant.uuid, lane: .slow)
-        let last: Int64? = try window[0].decode(0)
-        let seen: Int = try window[0].decode(1)
-        let rows = try await pool.query(
-            Self.eventsStatement(
-                after: position, upTo: last ?? position, category: category, type: type, limit: limit),
-            tenant: tenant.uuid, lane: .slow)
-        if rows.count > limit { return Page(rows: rows, next: try rows[limit - 1].decode(0)) }
-        return Page(rows: rows, next: seen == Self.window ? last : nil)
+        if end < head { page.next = end }
+        return page
+    }
+}
+
+extension Int64 {
+    fileprivate func addingWithoutOverflow(_ other: Int64) -> Int64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
     }
 }
 

@@ -35,8 +35,9 @@ struct HistoryRoutes: Sendable {
         try parameters.finish()
         let standpoint = try await standpoints.tables(for: tenant, request)
         let page = try await history.events(
-            of: tenant.id, after: after, category: category, type: type, limit: limit)
-        return Self.answer(try Self.list(page.rows.prefix(limit), next: page.next.map(String.init)), standpoint)
+            of: tenant.id, after: after, upTo: standpoint.position.position, category: category, type: type,
+            limit: limit)
+        return Self.answer(try Self.list(page.rows, next: page.next.map(String.init)), standpoint)
     }
 
     @Sendable func stream(_ request: Request, _ context: EdgeContext) async throws -> Response {

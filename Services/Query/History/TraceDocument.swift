@@ -31,7 +31,7 @@ enum TraceDocument {
     static func bytes(_ trace: Trace) -> [UInt8] {
         var writer = JSONWriter(reservingCapacity: 1024 + trace.entries.count * 1024)
         writer.object { writer in
-            writer.member("correlation_id", trace.correlationID.lowercased)
+            writer.member("correlation_id", trace.correlationID.text)
             writer.key("truncated")
             writer.bool(trace.isTruncated)
             writer.key("request")
@@ -87,10 +87,10 @@ enum TraceDocument {
 
     private static func write(_ task: Trace.Task, to writer: inout JSONWriter) {
         writer.object { writer in
-            writer.member("id", task.id.lowercased)
+            writer.member("id", task.id.text)
             writer.member("kind", task.kind)
             writer.member("position", task.position)
-            writer.member("command_id", task.commandID.lowercased)
+            writer.member("command_id", task.commandID.text)
             writer.member("created_at", task.createdAt.rfc3339)
             writer.member("run_at", task.runAt.rfc3339)
             writer.member("attempts", Int64(task.attempts))
@@ -113,17 +113,13 @@ enum TraceDocument {
                     writer.object { writer in
                         writer.member("line", Int64(line.line))
                         writer.member("outcome", line.outcome)
-                        writer.member("correlation_id", line.correlationID.lowercased)
-                        writer.member("href", "/v1/trace/\(line.correlationID.lowercased)")
+                        writer.member("correlation_id", line.correlationID.text)
+                        writer.member("href", "/v1/trace/\(line.correlationID.text)")
                     }
                 }
             }
         }
     }
-}
-
-extension UUID {
-    var lowercased: String { uuidString.lowercased() }
 }
 
 extension JSONWriter {

@@ -4,7 +4,7 @@ import Runtime
 @main
 struct Main {
     static func main() async {
-        await ServiceProcess.run("query", requires: [.database, .issuer], defaultPort: 8080) { environment in
+        await ServiceProcess.run("query", requires: [.database, .issuer], defaultPort: 8080) { @Sendable environment in
             try await QueryService.parts(environment)
         }
     }

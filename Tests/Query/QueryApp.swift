@@ -1,0 +1,174 @@
+import AsyncHTTPClient
+import EventSourcing
+import Foundation
+import Identity
+import JSON
+import Logging
+import NIOCore
+import NIOHTTP1
+import Postgres
+import Query
+import ServiceLifecycle
+import TestSupport
+
+@testable import Runtime
+
+/// The real service on a database and a port of its own.
+struct QueryApp: Sendable {
+    enum Reader { case member, storefront, backEnd, nobody }
+
+    /// A tenant with a member, a publishable and a secret key.
+    struct Shop: Sendable {
+        var slug: String
+        var id: TenantID
+        var headers: [Headers]
+        var catalogue: Catalogue
+
+        struct Headers: Sendable {
+            var reader: Reader
+            var fields: [(String, String)]
+        }
+    }
+
+    struct Answer: Sendable {
+        var status: Int
+        var headers: HTTPHeaders
+        var body: [UInt8]
+
+        var text: String { String(decoding: body, as: UTF8.self) }
+        var json: JSONValue { (try? JSONValue(parsing: body)) ?? .null }
+        var data: [JSONValue] { json["data"]?.arrayValue ?? [] }
+        var ids: [String] { data.compactMap { $0["id"]?.stringValue } }
+        var next: String? { json["next"]?.stringValue }
+        var code: String? { json["code"]?.stringValue }
+        /// Which parameters a problem complains of.
+        var pointers: [String] { (json["errors"]?.arrayValue ?? []).compactMap { $0["pointer"]?.stringValue } }
+
+        subscript(header: String) -> String? { headers.first(name: header) }
+    }
+
+    let database: TestDatabase
+    let administrator: PostgresConnection
+    let port: Int
+    let issuer: DevelopmentIssuer
+    let metrics: PrometheusMetrics
+
+    var log: Log { Log(connection: administrator) }
+
+    static func with(poll: Int = 20, _ body: (QueryApp) async throws -> Void) async throws {
+        try await TestDatabase.with { database in
+            let issuer = DevelopmentIssuer()
+            let jwks = FileManager.default.temporaryDirectory.appending(path: "\(database.name).jwks.json")
+            try Data(issuer.jwks).write(to: jwks)
+            defer { try? FileManager.default.removeItem(at: jwks) }
+            let environment = ServiceProcess.Environment(
+                configuration: try ServiceConfiguration(
+                    service: "query", requires: [.database, .issuer],
+                    environment: [
+                        "CLOSTER_DATABASE_URL": database.url(as: "closter_query"), "CLOSTER_HTTP_PORT": "0",
+                        "CLOSTER_AUTH_DEV_JWKS": jwks.path, "CLOSTER_POLL_MS": "\(poll)",
+                    ]),
+                health: HealthRegistry(), logger: Self.logger, metrics: PrometheusMetrics())
+            let (ports, port) = AsyncStream.makeStream(of: Int.self)
+            let parts = try await QueryService.parts(environment) { port.yield($0) }
+            let administrator = try await database.connect()
+            let services = ServiceGroup(services: parts, logger: Self.logger)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await services.run() }
+                for await port in ports {
+                    let app = QueryApp(
+                        database: database, administrator: administrator, port: port, issuer: issuer,
+                        metrics: environment.metrics)
+                    try await app.untilReady()
+                    try await body(app)
+                    break
+                }
+                await services.triggerGracefulShutdown()
+                try await group.waitForAll()
+            }
+            await administrator.close()
+        }
+    }
+
+    private static let logger: Logger = {
+        var logger = Logger(label: "query")
+        logger.logLevel = .error
+        return logger
+    }()
+
+    private func untilReady() async throws {
+        while try await get("/readyz", as: .nobody, of: nil).status != 200 {}
+    }
+
+    func shop(_ slug: String = "demo") async throws -> Shop {
+        let id = TenantID(.version7())
+        let publishable = APIKey.generate(.publishable, slug: slug)
+        let secret = APIKey.generate(.secret, slug: slug)
+        let record = TenantRecord(
+            slug: slug, name: slug, currency: Currency(code: "PLN")!, timeZone: "Europe/Warsaw",
+            members: ["ada": .init(permissions: [.all])],
+            keys: [
+                "pub": .init(kind: .publishable, hash: publishable.hash, allowedOrigins: ["https://shop.example"]),
+                "sec": .init(kind: .secret, hash: secret.hash, permissions: [.offersCreate]),
+            ])
+        let now = Timestamp.now.postgres
+        _ = try await administrator.query(
+            "INSERT INTO closter.tenants (tenant_id, slug, shard) VALUES (\(id.uuid), \(slug), 'main')")
+        _ = try await administrator.query(
+            """
+            INSERT INTO main.aggregates (tenant_id, category, stream_id, version, position, state, created_at, updated_at)
+            VALUES (\(id.uuid), 'tenant', \(id.uuid), 1, 1, \(JSONText(bytes: record.bytes)), \(now), \(now))
+            """)
+        let token = try issuer.token(subject: "ada", name: "Ada", lifetime: .seconds(3600))
+        return Shop(
+            slug: slug, id: id,
+            headers: [
+                .init(reader: .member, fields: [("Authorization", "Bearer \(token)"), ("Closter-Tenant", slug)]),
+                .init(reader: .storefront, fields: [("Closter-Key", publishable.text)]),
+                .init(reader: .backEnd, fields: [("Closter-Key", secret.text)]),
+            ],
+            catalogue: Catalogue(connection: administrator, tenant: id))
+    }
+
+    func get(
+        _ path: String, as reader: Reader = .member, of shop: Shop?, _ headers: [String: String] = [:],
+        method: HTTPMethod = .GET
+    ) async throws -> Answer {
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
+        request.method = method
+        for (name, value) in shop?.headers.first(where: { $0.reader == reader })?.fields ?? [] {
+            request.headers.add(name: name, value: value)
+        }
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
+        let body = try await response.body.collect(upTo: 256 << 20)
+        return Answer(status: Int(response.status.code), headers: response.headers, body: Array(body.readableBytesView))
+    }
+
+    /// Every id of a list, page by page; `between` runs after each page.
+    func pages(
+        _ path: String, as reader: Reader = .member, of shop: Shop, between: () async throws -> Void = {}
+    ) async throws -> [[String]] {
+        var pages: [[String]] = []
+        var next: String?
+        repeat {
+            let answer = try await get(path + (next.map { "&cursor=\($0)" } ?? ""), as: reader, of: shop)
+            guard answer.status == 200 else { return pages + [["status \(answer.status): \(answer.text)"]] }
+            pages.append(answer.ids)
+            next = answer.next
+            try await between()
+        } while next != nil && pages.count < 100
+        return pages
+    }
+
+    /// A position token as the service makes them.
+    func token(_ position: Int64, of shop: Shop, epoch: Int64? = nil) async throws -> String {
+        let row = try await administrator.query("SELECT epoch FROM closter.shards").first
+        let known: Int64 = try row?.decode(0) ?? 0
+        return PositionToken(shard: "main", epoch: epoch ?? known, tenant: shop.id, position: position).text
+    }
+}
+
+extension UUID {
+    func id(_ prefix: String) -> String { TypeID(prefix: prefix, uuid: self).description }
+}

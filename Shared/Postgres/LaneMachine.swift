@@ -85,7 +85,9 @@ struct LaneMachine {
     /// The task that waits for the request was cancelled.
     mutating func cancel(_ id: RequestID, now: Int64) {
         guard let entry = pending[id] else { return }
-        guard entry.isSent else { return finish(id, .failure(PostgresError(.cancelled, "cancelled before it was sent"))) }
+        guard entry.isSent else {
+            return finish(id, .failure(PostgresError(.cancelled, "cancelled before it was sent")))
+        }
         guard let index = connections.firstIndex(where: { $0.has(id) }) else { return }
         if entry.request.isRead {
             connections[index].abandoned.insert(id)

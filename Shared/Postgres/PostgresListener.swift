@@ -84,9 +84,10 @@ public struct PostgresListener: AsyncSequence, Sendable {
     private func listen(on worker: ConnectionWorker) async -> Bool {
         for channel in channels {
             let slot = Slot<Result<[Rows], PostgresError>>()
-            worker.submit(.init(.statements(["LISTEN \(identifier: channel)"]), timeout: nil, isControl: true) {
-                slot.fill($0)
-            })
+            worker.submit(
+                .init(.statements(["LISTEN \(identifier: channel)"]), timeout: nil, isControl: true) {
+                    slot.fill($0)
+                })
             if case .failure(let error) = await slot.value() {
                 logger.warning("LISTEN failed", metadata: ["channel": "\(channel)", "error": "\(error)"])
                 return false
@@ -151,7 +152,8 @@ struct Backoff: Sendable {
 
     /// - Parameter failures: in a row, from 1.
     func delay(after failures: Int, random: Double = .random(in: 0...1)) -> Duration {
-        let limit = Double(minimum.nanoseconds) * Double(sign: .plus, exponent: min(max(failures - 1, 0), 30), significand: 1)
+        let limit =
+            Double(minimum.nanoseconds) * Double(sign: .plus, exponent: min(max(failures - 1, 0), 30), significand: 1)
         return .nanoseconds(Int64(min(limit, Double(maximum.nanoseconds)) * random))
     }
 }

@@ -100,7 +100,9 @@ public final class PostgresPool: Sendable {
             throw error
         }
         // A transaction that had failed answers COMMIT with ROLLBACK.
-        guard try await run(["COMMIT"], false).get().last?.commandTag == "COMMIT" else { throw PostgresError.rolledBack }
+        guard try await run(["COMMIT"], false).get().last?.commandTag == "COMMIT" else {
+            throw PostgresError.rolledBack
+        }
         return value
     }
 

@@ -51,7 +51,8 @@ public struct SQL: Sendable, ExpressibleByStringInterpolation {
 
         /// Inserts the name of a table, column, … in quotes.
         public mutating func appendInterpolation(identifier name: String) {
-            sql.text += "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"")
+            sql.text +=
+                "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"")
                 + "\""
         }
 
@@ -66,7 +67,8 @@ public struct SQL: Sendable, ExpressibleByStringInterpolation {
     }
 
     public static func += (left: inout SQL, right: SQL) {
-        left.text += right.parameters.count == 0 || left.parameters.count == 0
+        left.text +=
+            right.parameters.count == 0 || left.parameters.count == 0
             ? right.text : renumbered(right.text, by: left.parameters.count)
         left.parameters.append(contentsOf: right.parameters)
     }

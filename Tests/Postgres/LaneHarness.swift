@@ -72,7 +72,9 @@ struct LaneHarness {
     }
 
     /// The server answers the next transaction on a connection; `fails` names texts that fail and how.
-    mutating func answer(_ id: ConnectionID = 1, fails: [String: PostgresError] = [:], commitFails: PostgresError? = nil) {
+    mutating func answer(
+        _ id: ConnectionID = 1, fails: [String: PostgresError] = [:], commitFails: PostgresError? = nil
+    ) {
         var isAborted = false
         while var commands = sent[id], !commands.isEmpty {
             let command = commands.removeFirst()

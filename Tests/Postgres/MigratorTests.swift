@@ -50,7 +50,7 @@ import Testing
         try await withFolder(files) { folder in
             try await withConnection { connection in
                 let failure = await failure { _ = try await Migrator(directory: folder.path).migrate(connection) }
-                guard case .failed(2, let error) = failure else { 
+                guard case .failed(2, let error) = failure else {
                     Issue.record("\(String(describing: failure))")
                     return
                 }
@@ -100,7 +100,9 @@ import Testing
     }
 
     @Test func `migrators at the same time take turns`() async throws {
-        let files = ["0001_a.sql": "CREATE TABLE a (n int); SELECT pg_sleep(0.1)", "0002_b.sql": "CREATE TABLE b (n int)"]
+        let files = [
+            "0001_a.sql": "CREATE TABLE a (n int); SELECT pg_sleep(0.1)", "0002_b.sql": "CREATE TABLE b (n int)",
+        ]
         try await withFolder(files) { folder in
             try await withDatabase { database in
                 let applied = try await withThrowingTaskGroup { group in

@@ -28,8 +28,9 @@ import Testing
                 }
                 try await group.waitForAll()
             }
+            try await eventually { pool.statistics.fast.queries == 10_000 }
             let statistics = pool.statistics.fast
-            #expect(statistics.open <= 4 && statistics.errors == 0 && statistics.queries == 10_000)
+            #expect(statistics.open <= 4 && statistics.errors == 0)
             #expect(statistics.groups < 5_000, "reads are grouped")
         }
     }
@@ -164,7 +165,7 @@ import Testing
 
     @Test func `who waits too long for a connection is told so, and nothing was sent`() async throws {
         var settings = configuration()
-        settings.waitDeadline = .milliseconds(100)
+        settings.waitDeadline = .seconds(3)
         try await withPool(settings) { pool, database in
             let gate = try await Gate(database)
             let blocked = Task { try await pool.execute([gate.read]) }

@@ -29,7 +29,8 @@ import Testing
     @Test func `booleans, doubles and uuids`() async throws {
         try await echo([true, false], cast: "bool")
         try await echo(
-            [0, -0.0, 0.1, .pi, .greatestFiniteMagnitude, .leastNonzeroMagnitude, .infinity, -.infinity], cast: "float8")
+            [0, -0.0, 0.1, .pi, .greatestFiniteMagnitude, .leastNonzeroMagnitude, .infinity, -.infinity], cast: "float8"
+        )
         try await echo([UUID(), UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))], cast: "uuid")
         try await withConnection { connection in
             let row = try await connection.query("SELECT \(Double.nan)")[0]

@@ -46,7 +46,8 @@ public final class PrivateCluster: Sendable {
     public func freeze(_ isFrozen: Bool) throws {
         let signal = isFrozen ? "STOP" : "CONT"
         try Self.shell(
-            "P=$(head -1 \(directory)/data/postmaster.pid); kill -\(signal) $P $(ps -o pid= --ppid $P) 2>/dev/null || true")
+            "P=$(head -1 \(directory)/data/postmaster.pid); kill -\(signal) $P $(ps -o pid= --ppid $P) 2>/dev/null || true"
+        )
     }
 
     public func destroy() {

@@ -30,7 +30,7 @@ struct ImportMerge {
         var merge = self
         for (name, theirs) in variant.values {
             guard let field = ItemField(rawValue: name) else { continue }
-            let before = merge.base[name].flatMap { $0 == .null ? nil : $0 } ?? field.unstated
+            let before = merge.base[name]?.stated ?? field.unstated
             guard theirs != before, theirs != current[name] else { continue }
             guard current[name] == before else {
                 merge.kept.append(name)
@@ -69,7 +69,7 @@ struct ImportMerge {
                 mergeMembers(members, of: key)
                 continue
             }
-            let value = value == .null ? nil : value
+            let value = value.stated
             guard value != base[key], value != current[key] else { continue }
             guard current[key] == base[key] else {
                 kept.append(key)
@@ -86,10 +86,15 @@ struct ImportMerge {
         inner.merge(members)
         kept += inner.kept.map { "\(key).\($0)" }
         if inner.current != current[key]?.objectValue ?? [:] {
-            current[key] = inner.current.isEmpty ? nil : .object(inner.current)
-            base[key] = inner.base.isEmpty ? nil : .object(inner.base)
+            current[key] = inner.current.isEmpty ? Optional.none : .object(inner.current)
+            base[key] = inner.base.isEmpty ? Optional.none : .object(inner.base)
         }
     }
+}
+
+extension JSONValue {
+    /// nil for null. (A bare `nil` is a JSON null wherever a JSON value is expected.)
+    fileprivate var stated: JSONValue? { self == .null ? Optional.none : self }
 }
 
 extension ItemField {

@@ -48,7 +48,7 @@ struct ShopifyVariant {
         if columns.has(.sku) { try set(.sku, row[.sku]) }
         if let condition { values[ItemField.condition.rawValue] = .string(condition.rawValue) }
         try setOptions()
-        if columns.has(.imageURL, .variantImage) { setPhotos() }
+        if columns.has(.imageURL) || row[.variantImage] != nil { setPhotos() }
         setAttributes()
         let price = try price()
         noteInventory()

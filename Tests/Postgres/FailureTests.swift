@@ -29,6 +29,54 @@ import Testing
         }
     }
 
+    @Test func `in a storm of kills and cancellations every read still gets its own answer or its own error`()
+        async throws
+    {
+        var settings = PoolConfiguration()
+        settings.waitDeadline = .seconds(60)
+        settings.defaultDeadline = .seconds(60)
+        try await withPool(settings) { pool, database in
+            let killer = try await database.connect()
+            let storm = Task {
+                while !Task.isCancelled {
+                    _ = try await killer.query(
+                        """
+                        SELECT pg_terminate_backend(pid), pg_sleep(0.05) FROM pg_stat_activity
+                        WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1
+                        """)
+                }
+            }
+            let tenant = UUID()
+            await withTaskGroup { group in
+                for worker in 0..<24 {
+                    group.addTask {
+                        for round in 0..<60 {
+                            let number = worker * 1000 + round
+                            let read = Task {
+                                try await pool.query(
+                                    "SELECT pg_sleep(0.002), \(number), current_setting('closter.tenant', true)",
+                                    tenant: worker % 2 == 0 ? tenant : UUID())[0].decode(1, as: Int.self)
+                            }
+                            if round % 5 == 0 { read.cancel() }
+                            switch await read.result {
+                            case .success(let value): #expect(value == number)
+                            case .failure(let error):
+                                let kind = (error as? PostgresError)?.kind
+                                // Three kills in a row may hit one read.
+                                #expect(kind == .connectionLost || (kind == .cancelled && round % 5 == 0), "\(error)")
+                            }
+                        }
+                    }
+                }
+            }
+            storm.cancel()
+            _ = await storm.result
+            try await eventually { pool.statistics.fast.waiting == 0 && pool.statistics.fast.busy == 0 }
+            let rows = try await pool.query("SELECT 1")
+            #expect(rows.count == 1)
+        }
+    }
+
     @Test func `a write whose backend was killed is in doubt and not repeated`() async throws {
         try await withPool { pool, database in
             let killer = try await database.connect()

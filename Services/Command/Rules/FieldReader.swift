@@ -118,13 +118,16 @@ enum Field {
 
     private static func isSecureURL(_ text: String) -> Bool {
         let scheme = "https://"
-        guard text.prefix(scheme.count).lowercased() == scheme else { return false }
-        let rest = text.dropFirst(scheme.count)
-        let host = rest.prefix { !"/?#".contains($0) }
-        let forbidden: Set<Character> = ["\"", "<", ">", "\\", "^", "`", "{", "|", "}"]
-        return !host.isEmpty && host.first != ":" && !host.contains("@")
-            && !rest.contains { forbidden.contains($0) || $0.isWhitespace }
-            && rest.unicodeScalars.allSatisfy { $0.value > 0x1F && $0.value != 0x7F }
+        guard text.utf8.count > scheme.utf8.count, text.prefix(scheme.count).lowercased() == scheme else {
+            return false
+        }
+        let rest = text.utf8.dropFirst(scheme.utf8.count)
+        let host = rest.prefix { !"/?#".utf8.contains($0) }
+        let isPlain = rest.allSatisfy { $0 > 0x20 && $0 != 0x7F && !"\"<>\\^`{|}".utf8.contains($0) }
+        // Beyond ASCII only white space is to be looked for.
+        let hasSpace = !rest.allSatisfy { $0 < 0x80 } && text.contains(where: \.isWhitespace)
+        return isPlain && !hasSpace && !host.isEmpty && host.first != UInt8(ascii: ":")
+            && !host.contains(UInt8(ascii: "@"))
     }
 }
 
@@ -152,6 +155,9 @@ extension String {
 
     /// Without white space (line breaks and no-break spaces included) at either end.
     var trimmed: String {
+        func isInk(_ byte: UInt8) -> Bool { byte > 0x20 && byte < 0x7F }
+        // Most cells have nothing to trim, and looking up Unicode's properties takes longer than all the rest.
+        if let first = utf8.first, let last = utf8.last, isInk(first), isInk(last) { return self }
         guard let first = firstIndex(where: { !$0.isWhitespace }), let last = lastIndex(where: { !$0.isWhitespace })
         else { return "" }
         return String(self[first...last])

@@ -216,7 +216,7 @@ import Testing
 
     @Test func `random histories: a repeated import is always unchanged, and nobody's work is lost`() throws {
         var random = SplitMix(seed: 99)
-        for _ in 0..<300 {
+        for _ in 0..<100 {
             var shop = Shop()
             for _ in 0..<Int.random(in: 1...8, using: &random) {
                 let text = ["x", "y", "z"].randomElement(using: &random) ?? "x"

@@ -9,7 +9,6 @@ extension HTTPField.Name {
     public static let closterAfter = Self("Closter-After") ?? .accept
     public static let closterSource = Self("Closter-Source") ?? .accept
     public static let correlationID = Self("X-Correlation-Id") ?? .accept
-    public static let traceparent = Self("traceparent") ?? .accept
     public static let idempotencyKey = Self("Idempotency-Key") ?? .accept
     public static let idempotencyReplayed = Self("Idempotency-Replayed") ?? .accept
     public static let prefer = Self("Prefer") ?? .accept

@@ -17,6 +17,16 @@ public enum ServiceProcess {
         public var health: HealthRegistry
         public var logger: Logger
         public var metrics: PrometheusMetrics
+
+        public init(
+            configuration: ServiceConfiguration, health: HealthRegistry = HealthRegistry(), logger: Logger,
+            metrics: PrometheusMetrics = .process
+        ) {
+            self.configuration = configuration
+            self.health = health
+            self.logger = logger
+            self.metrics = metrics
+        }
     }
 
     /// Reads the environment, sets up logs and metrics, builds the parts (listed after what they need) and runs them
@@ -24,7 +34,7 @@ public enum ServiceProcess {
     /// not usable (the reasons in one text on standard error), 1 where a part could not start or failed.
     public static func run(
         _ service: String, requires: ServiceConfiguration.Requirements, defaultPort: Int,
-        parts: (Environment) async throws -> [any Service]
+        parts: @Sendable (Environment) async throws -> [any Service]
     ) async -> Never {
         // A reader that goes away is an error of that write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)

@@ -25,6 +25,8 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 
 func shared(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -82,8 +84,10 @@ let package = Package(
         // Shared: the database, the outside and the process.
         shared("Postgres", ["CLibpq", deque, logging]),
         shared("EventStore", ["EventSourcing", "JSON", "Postgres", deque, logging]),
-        shared("Runtime", [configuration, lifecycle, logging, metrics]),
-        shared("Identity", ["EventSourcing", "JSON", "Postgres", asyncHTTPClient, crypto, jwtKit, logging, nioCore]),
+        shared("Runtime", [configuration, lifecycle, logging, metrics, unixSignals]),
+        shared(
+            "Identity",
+            ["EventSourcing", "JSON", "Postgres", asyncHTTPClient, crypto, jwtKit, logging, nioCore, nioHTTP1]),
         shared(
             "Edge",
             [
@@ -113,6 +117,7 @@ let package = Package(
             "Operator",
             [
                 "EventSourcing", "Identity", "JSON", "Postgres", argumentParser, asyncHTTPClient, logging, nioCore,
+                nioHTTP1, nioPosix,
             ], executable: "closter")
         + [
             .target(
@@ -134,17 +139,34 @@ let package = Package(
                     "EventSourcing", "EventStore", "JSON", "Postgres", "TestSupport", "closter-test-writer", logging,
                     subprocess, system,
                 ]),
-            tests("Runtime", ["Runtime", "TestSupport", logging, metrics]),
-            tests("Identity", ["EventSourcing", "Identity", "JSON", "TestSupport", jwtKit, logging]),
-            tests("Edge", ["Edge", "Identity", "JSON", "TestSupport", httpTypes, hummingbird, logging]),
-            tests("Command", ["Command", "Documents", "EventSourcing", "EventStore", "Events", "JSON", "TestSupport"]),
+            tests("Runtime", ["Runtime", "TestSupport", lifecycle, logging, metrics]),
+            tests(
+                "Identity",
+                [
+                    "EventSourcing", "Identity", "JSON", "Postgres", "TestSupport", asyncHTTPClient, crypto,
+                    hummingbird, jwtKit, logging, nioCore,
+                ]),
+            tests(
+                "Edge",
+                [
+                    "Edge", "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", "TestSupport", httpTypes,
+                    hummingbird, hummingbirdTesting, logging, metrics, nioCore,
+                ]),
+            tests(
+                "Command",
+                ["Command", "Documents", "EventSourcing", "EventStore", "Events", "Identity", "JSON", "TestSupport"]),
             tests(
                 "Projector",
                 [
                     "Documents", "EventSourcing", "EventStore", "Events", "JSON", "Postgres", "Projector",
                     "TestSupport", logging,
                 ]),
-            tests("Query", ["Documents", "EventSourcing", "JSON", "Postgres", "Query", "TestSupport", logging]),
+            tests(
+                "Query",
+                [
+                    "Documents", "Edge", "EventSourcing", "Identity", "JSON", "Postgres", "Query", "Runtime",
+                    "TestSupport", asyncHTTPClient, httpTypes, lifecycle, logging, nioCore,
+                ]),
             tests(
                 "Operator",
                 [

@@ -1,4 +1,4 @@
-public import Edge
+import Edge
 import EventStore
 import Foundation
 import Identity
@@ -17,7 +17,7 @@ public enum CommandService {
     /// - Parameter onRunning: told the port once the service answers.
     public static func parts(
         _ environment: ServiceProcess.Environment, onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
-    ) throws -> [any Service] {
+    ) async throws -> [any Service] {
         let configuration = environment.configuration
         let logger = environment.logger
         var database = try PostgresConfiguration(url: configuration.databaseURL?.reveal() ?? "")
@@ -50,7 +50,7 @@ public enum CommandService {
             Running { await pool.run() }, Running { await appender.run() }, Housekeeping(pool: pool, logger: logger),
             runner,
             Edge.application(
-                router, service: environment,
+                router, environment: environment,
                 authenticator: try Authenticator.make(
                     configuration, directory: directory, purpose: .write, logger: logger),
                 onRunning: onRunning),

@@ -52,12 +52,29 @@ $$;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 
 -- No role may hold a lock or a transaction open for long: what append needs must never wait for the forgetful.
-ALTER ROLE closter_command   SET lock_timeout = '5s';
-ALTER ROLE closter_projector SET lock_timeout = '5s';
-ALTER ROLE closter_query     SET lock_timeout = '2s';
-ALTER ROLE closter_worker    SET lock_timeout = '5s';
-ALTER ROLE closter_operator  SET lock_timeout = '5s';
-ALTER ROLE closter_command   SET idle_in_transaction_session_timeout = '15s';
-ALTER ROLE closter_projector SET idle_in_transaction_session_timeout = '60s';
-ALTER ROLE closter_query     SET idle_in_transaction_session_timeout = '15s';
-ALTER ROLE closter_worker    SET idle_in_transaction_session_timeout = '15s';
+DO $$
+DECLARE
+    setting record;
+BEGIN
+    FOR setting IN
+        SELECT * FROM (VALUES
+            ('closter_command',   'lock_timeout', '5s'),
+            ('closter_projector', 'lock_timeout', '5s'),
+            ('closter_query',     'lock_timeout', '2s'),
+            ('closter_worker',    'lock_timeout', '5s'),
+            ('closter_operator',  'lock_timeout', '5s'),
+            ('closter_command',   'idle_in_transaction_session_timeout', '15s'),
+            ('closter_projector', 'idle_in_transaction_session_timeout', '60s'),
+            ('closter_query',     'idle_in_transaction_session_timeout', '15s'),
+            ('closter_worker',    'idle_in_transaction_session_timeout', '15s')
+        ) AS wanted (role, name, value)
+    LOOP
+        -- Settings belong to the whole server: what is set already is left alone.
+        CONTINUE WHEN EXISTS (
+            SELECT FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole
+            WHERE s.setdatabase = 0 AND r.rolname = setting.role
+              AND setting.name || '=' || setting.value = ANY (s.setconfig));
+        EXECUTE format('ALTER ROLE %I SET %I = %L', setting.role, setting.name, setting.value);
+    END LOOP;
+END;
+$$;

@@ -4,6 +4,7 @@ import EventSourcing
 import EventStore
 import Foundation
 import Hummingbird
+import Identity
 import JSON
 import NIOCore
 import Postgres
@@ -26,7 +27,7 @@ struct ImportRoutes {
         let tenant = try context.require(.importsWrite)
         var query = QueryParameters(request)
         let format = query.choice("format", ["shopify"]) ?? "shopify"
-        let publish = query.flag("publish") ?? false
+        let publish = query.flag("publish")
         let code = query.text("currency")
         let currency = code.map { Currency(code: $0) } ?? tenant.record.currency
         if currency == nil { query.fail("currency", "invalid", "must be a currency code of ISO 4217, like PLN") }
@@ -45,7 +46,7 @@ struct ImportRoutes {
         _ = try request.idempotencyKey()
 
         let stored = try await files.store(
-            request.body.limited(to: Self.limit), tenant: tenant.id, import: stamp.id)
+            request.parts(limit: Self.limit), tenant: tenant.id, import: stamp.id)
         let stream = StreamID(Import.self, stamp.id)
         do {
             let executed = try await api.execute(request, context, tenant.id, body: Array(stored.sha256.utf8)) {

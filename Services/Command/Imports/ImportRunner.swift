@@ -39,7 +39,7 @@ final class ImportRunner: Service, Sendable {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            let timer = Task { [poll, ring] in
+            let timer = Task { [poll = self.poll, ring = self.ring] in
                 while !Task.isCancelled {
                     try? await Task.sleep(for: poll)
                     ring.yield()

@@ -2,6 +2,7 @@ import Edge
 import EventSourcing
 import Foundation
 import Hummingbird
+import Identity
 import JSON
 
 /// `POST /v1/items`, `PATCH /v1/items/{id}`, `DELETE /v1/items/{id}`
@@ -16,8 +17,8 @@ struct ItemRoutes {
 
     @Sendable private func create(_ request: Request, _ context: EdgeContext) async throws -> Response {
         let tenant = try context.require(.itemsWrite)
-        let body = try await request.jsonObject(in: context)
-        let intent = try fields { try Item.Receive(fields: body) }
+        let body = try await request.jsonObject()
+        let intent = try fields(body, Item.Receive.init(fields:))
         let stamp = Stamp(id: .version7(), at: context.receivedAt)
         return try await api.answer(
             request, context, tenant.id, body: body.bytes, shape: { _ in .creation }
@@ -30,8 +31,8 @@ struct ItemRoutes {
     @Sendable private func update(_ request: Request, _ context: EdgeContext) async throws -> Response {
         let tenant = try context.require(.itemsWrite)
         let stamp = Stamp(id: try context.id("id", prefix: Item.prefix), at: context.receivedAt)
-        let body = try await request.jsonObject(in: context)
-        let intent = try fields { try Item.Update(fields: body) }
+        let body = try await request.jsonObject()
+        let intent = try fields(body, Item.Update.init(fields:))
         return try await api.answer(
             request, context, tenant.id, body: body.bytes, on: StreamID(Item.self, stamp.id)
         ) { decision in
@@ -43,8 +44,8 @@ struct ItemRoutes {
     @Sendable private func delete(_ request: Request, _ context: EdgeContext) async throws -> Response {
         let tenant = try context.require(.itemsWrite)
         let stamp = Stamp(id: try context.id("id", prefix: Item.prefix), at: context.receivedAt)
-        let body = try await request.jsonObject(in: context)
-        let intent = try fields { try Item.Delete(fields: body) }
+        let body = try await request.jsonObject()
+        let intent = try fields(body, Item.Delete.init(fields:))
         return try await api.answer(
             request, context, tenant.id, body: body.bytes, on: StreamID(Item.self, stamp.id)
         ) { decision in
@@ -56,9 +57,9 @@ struct ItemRoutes {
 }
 
 /// Reads fields; what is wrong with them becomes a problem.
-func fields<Value>(_ read: () throws(InvalidFields) -> Value) throws -> Value {
+func fields<Value>(_ body: JSONObject, _ read: (JSONObject) throws(InvalidFields) -> Value) throws -> Value {
     do {
-        return try read()
+        return try read(body)
     } catch {
         throw Problem(deciding: error) ?? error
     }

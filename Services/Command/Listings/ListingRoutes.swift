@@ -42,8 +42,8 @@ struct ListingRoutes {
 
     @Sendable private func create(_ request: Request, _ context: EdgeContext) async throws -> Response {
         let tenant = try context.require(.listingsWrite)
-        let body = try await request.jsonObject(in: context)
-        let intent = try fields { try Listing.Create(fields: body) }
+        let body = try await request.jsonObject()
+        let intent = try fields(body, Listing.Create.init(fields:))
         let stamp = Stamp(id: .version7(), at: context.receivedAt)
         let terms = try Listing.Terms(tenant)
         return try await api.answer(
@@ -62,8 +62,8 @@ struct ListingRoutes {
     ) async throws -> Response {
         let tenant = try context.require(.listingsWrite)
         let stamp = Stamp(id: try context.id("id", prefix: Listing.prefix), at: context.receivedAt)
-        let body = try await request.jsonObject(in: context, allowEmpty: Intent.self == Nothing.self)
-        let intent = try fields { () throws(InvalidFields) in try read(body) }
+        let body = try await request.jsonObject(allowEmpty: Intent.self == Nothing.self)
+        let intent = try fields(body, read)
         let terms = try Listing.Terms(tenant)
         return try await api.answer(
             request, context, tenant.id, body: body.bytes, on: StreamID(Listing.self, stamp.id)
@@ -84,7 +84,7 @@ private struct Nothing {
 extension Listing.Terms {
     init(_ tenant: Tenant) throws {
         guard let days = CalendarDays(timeZone: tenant.record.timeZone) else {
-            throw Problem(.internal, "the tenant's time zone is not known here")
+            throw Problem(.internalError, "the tenant's time zone is not known here")
         }
         self.init(currency: tenant.record.currency, days: days)
     }

@@ -4,8 +4,8 @@ import Runtime
 @main
 struct Main {
     static func main() async {
-        await ServiceProcess.run("command", requires: CommandService.requirements, defaultPort: 8081) {
-            try CommandService.parts($0)
+        await ServiceProcess.run("command", requires: CommandService.requirements, defaultPort: 8081) { environment in
+            try await CommandService.parts(environment)
         }
     }
 }

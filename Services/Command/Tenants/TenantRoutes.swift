@@ -26,14 +26,14 @@ struct TenantRoutes {
         guard case .operator(let subject, let name, _) = try context.requirePlatformOperator() else {
             throw Problem(.forbidden, "only an operator of the platform creates tenants")
         }
-        let body = try await request.jsonObject(in: context)
-        let intent = try fields { try TenantAccount.Create(fields: body) }
+        let body = try await request.jsonObject()
+        let intent = try fields(body, TenantAccount.Create.init(fields:))
         // The slug gets its tenant before the tenant's first event: tenants may live in other databases than the one
         // that maps slugs. A creation that breaks off in between is gone on with by the next for the slug.
         let places = try await pool.execute([
             "SELECT tenant_id FROM closter.register_tenant(\(intent.slug), \(UUID.version7()), \(shard))"
         ])
-        guard let place = places.first?.first else { throw Problem(.internal, "the slug could not be registered") }
+        guard let place = places.first?.first else { throw Problem(.internalError, "the slug could not be registered") }
         let stamp = Stamp(id: try place.decode(0, as: UUID.self), at: context.receivedAt)
         let owner = TenantAccount.SetMember(subject: subject, name: name, permissions: [.all])
         defer { directory.invalidate(slug: intent.slug) }
@@ -48,8 +48,8 @@ struct TenantRoutes {
 
     @Sendable private func setMember(_ request: Request, _ context: EdgeContext) async throws -> Response {
         let tenant = try context.require(.membersWrite)
-        let body = try await request.jsonObject(in: context)
-        let intent = try fields { try TenantAccount.SetMember(fields: body) }
+        let body = try await request.jsonObject()
+        let intent = try fields(body, TenantAccount.SetMember.init(fields:))
         try checkGrant(of: intent.permissions, by: try context.principal(), tenant)
         return try await change(request, context, tenant, body: body.bytes) {
             stamp, state throws(TenantAccount.Refused) in
@@ -70,8 +70,8 @@ struct TenantRoutes {
 
     @Sendable private func createKey(_ request: Request, _ context: EdgeContext) async throws -> Response {
         let tenant = try context.require(.keysWrite)
-        let body = try await request.jsonObject(in: context)
-        let intent = try fields { try TenantAccount.CreateKey(fields: body) }
+        let body = try await request.jsonObject()
+        let intent = try fields(body, TenantAccount.CreateKey.init(fields:))
         let key = APIKey.generate(intent.kind, slug: tenant.slug)
         let id = TypeID(prefix: "key", uuid: .version7()).description
         return try await change(

@@ -21,7 +21,7 @@ struct ImportRoutes: Sendable {
         router.get("/v1/imports/:id", use: one)
     }
 
-    private static let choices = ["all", "none"] + ImportOutcome.allCases.map(\.rawValue)
+    static let choices = ["all", "none"] + ImportOutcome.allCases.map(\.rawValue)
 
     @Sendable func one(_ request: Request, _ context: EdgeContext) async throws -> Response {
         let tenant = try context.operatorsTenant().id

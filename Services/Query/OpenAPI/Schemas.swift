@@ -1,0 +1,138 @@
+import Documents
+import JSON
+
+/// The shapes of the answers, as JSON Schema. A test compares them with what the encoders write.
+enum Schemas {
+    static let all: JSONObject = [
+        "Money": object(["amount": ["type": "integer", "description": "minor units"], "currency": string("ISO 4217")]),
+        "Item": object(itemMembers),
+        "Listing": object(listingMembers),
+        "Import": object(importMembers),
+        "ImportLine": object([
+            "line": ["type": "integer", "description": "of the file, from 1"],
+            "outcome": choice(ImportOutcome.allCases.map(\.rawValue)), "reason": nullable("string"),
+            "item_id": nullable("string"), "listing_id": nullable("string"), "correlation_id": uuid,
+        ]),
+        "Event": object(eventMembers),
+        "Trace": object(traceMembers),
+        "Problem": object(
+            [
+                "type": string("a path of this service that explains it"), "title": string(),
+                "status": ["type": "integer"],
+                "detail": string(), "code": string("stable, for programs"), "correlation_id": uuid,
+                "errors": array(object(["pointer": string(), "code": string(), "detail": string()])),
+            ], optional: ["errors"]),
+        "ProblemKind": object([
+            "type": string(), "code": string(), "title": string(), "status": ["type": "integer"],
+            "explanation": string(),
+        ]),
+    ]
+
+    static let itemMembers: JSONObject =
+        [
+            "id": string("item_…"), "version": ["type": "integer"],
+            "status": choice(ItemStatus.allCases.map(\.rawValue)),
+        ] + fields + ["created_at": time, "updated_at": time]
+
+    static let listingMembers: JSONObject =
+        [
+            "id": string("listing_…"), "version": ["type": "integer"],
+            "status": choice(ListingStatus.allCases.map(\.rawValue)), "item_id": string("item_…"), "channel": string(),
+            "price": reference("Money"),
+        ] + fields + [
+            "price_history": array(object(["price": reference("Money"), "at": time])),
+            "lowest_price_30d": orNull(reference("Money")), "published_at": orNull(time), "ended_at": orNull(time),
+            "end_reason": orNull(choice(ListingEndReason.allCases.map(\.rawValue))),
+            "sold_price": orNull(reference("Money")), "created_at": time, "updated_at": time,
+        ]
+
+    static let importMembers: JSONObject = [
+        "id": string("import_…"), "version": ["type": "integer"],
+        "status": choice(ImportStatus.allCases.map(\.rawValue)), "format": string(), "currency": string(),
+        "publish": ["type": "boolean"], "bytes": ["type": "integer"], "counts": counts, "reason": nullable("string"),
+        "created_at": time, "updated_at": time, "lines": array(reference("ImportLine")),
+    ]
+
+    static let eventMembers: JSONObject = [
+        "position": ["type": "integer"], "type": string(), "category": string(), "stream_id": string(),
+        "version": ["type": "integer"], "data": ["type": "object"], "actor": string(), "correlation_id": uuid,
+        "causation_id": orNull(uuid), "command_id": uuid, "recorded_at": time,
+    ]
+
+    static let traceMembers: JSONObject = [
+        "correlation_id": uuid, "truncated": ["type": "boolean"],
+        "request": orNull(
+            object([
+                "requested_at": orNull(time), "actor": string(), "on_behalf_of": nullable("string"),
+                "traceparent": nullable("string"),
+            ])),
+        "events": array([
+            "allOf": [
+                reference("Event"),
+                object([
+                    "projections": array(
+                        object([
+                            "projection": string(), "generation": ["type": "integer"], "position": nullable("integer"),
+                            "tailed_at": orNull(time), "committed_at": orNull(time), "tail_ms": nullable("number"),
+                            "lag_ms": nullable("number"),
+                        ]))
+                ]),
+            ]
+        ]),
+        "tasks": array(
+            object([
+                "id": uuid, "kind": string(), "position": ["type": "integer"], "command_id": uuid, "created_at": time,
+                "run_at": time, "attempts": ["type": "integer"], "completed_at": orNull(time),
+            ])),
+        "caused": array(
+            object([
+                "import_id": string("import_…"), "href": string(), "counts": counts,
+                "lines": array(
+                    object([
+                        "line": ["type": "integer"], "outcome": string(), "correlation_id": uuid, "href": string(),
+                    ])),
+            ])),
+    ]
+
+    /// An item's fields as items and listings show them; a storefront's documents leave `sku` out.
+    private static let fields: JSONObject = [
+        "title": string(), "description": nullable("string"), "brand": nullable("string"),
+        "category": nullable("string"), "condition": choice(ItemCondition.allCases.map(\.rawValue)),
+        "size": nullable("string"), "color": nullable("string"), "material": nullable("string"),
+        "sku": ["type": ["string", "null"], "description": "for members only"],
+        "photos": array(["type": "string", "format": "uri"]), "attributes": ["type": "object"],
+    ]
+
+    private static let counts = object(
+        JSONObject(ImportOutcome.allCases.map { ($0.rawValue, ["type": "integer"] as JSONValue) }))
+    private static let time: JSONValue = ["type": "string", "format": "date-time"]
+    private static let uuid: JSONValue = ["type": "string", "format": "uuid"]
+
+    static func reference(_ name: String) -> JSONValue { ["$ref": .string("#/components/schemas/\(name)")] }
+    static func array(_ items: JSONValue) -> JSONValue { ["type": "array", "items": items] }
+    static func nullable(_ type: String) -> JSONValue { ["type": [.string(type), "null"]] }
+    static func orNull(_ schema: JSONValue) -> JSONValue { ["oneOf": [schema, ["type": "null"]]] }
+    static func choice(_ values: [String]) -> JSONValue {
+        ["type": "string", "enum": .array(values.map(JSONValue.string))]
+    }
+
+    static func string(_ description: String? = nil) -> JSONValue {
+        description.map { ["type": "string", "description": .string($0)] } ?? ["type": "string"]
+    }
+
+    /// Every member is always there, save those of `optional` and the `sku`, which storefronts do not get.
+    static func object(_ members: JSONObject, optional: Set<String> = []) -> JSONValue {
+        let required = members.members.map(\.key).filter { $0 != "sku" && !optional.contains($0) }
+        return [
+            "type": "object", "required": .array(required.map(JSONValue.string)), "properties": .object(members),
+        ]
+    }
+}
+
+extension JSONObject {
+    static func + (left: JSONObject, right: JSONObject) -> JSONObject {
+        var sum = left
+        for (name, value) in right { sum[name] = value }
+        return sum
+    }
+}

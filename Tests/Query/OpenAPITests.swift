@@ -1,0 +1,87 @@
+import Documents
+import Edge
+import EventSourcing
+import Foundation
+import Hummingbird
+import JSON
+import Logging
+import Postgres
+import Testing
+
+@testable import Query
+
+@Suite struct OpenAPITests {
+    private func names(_ object: JSONObject) -> Set<String> { Set(object.members.map(\.key)) }
+
+    private func names(_ bytes: [UInt8]?) -> Set<String> {
+        names((try? JSONValue(parsing: bytes ?? []))?.objectValue ?? [:])
+    }
+
+    @Test func `it names the paths that there are, and no other`() async throws {
+        try await TestDatabaseless.router { router in
+            let operational: Set<String> = ["/livez", "/readyz", "/metrics"]
+            let routes = Set(
+                router.routes.map { route in
+                    "/"
+                        + route.path.description.split(separator: "/").map {
+                            $0.hasPrefix(":") ? "{\($0.dropFirst())}" : $0
+                        }
+                        .joined(separator: "/")
+                })
+            #expect(routes.union(operational) == names(Description.paths))
+        }
+    }
+
+    @Test func `its members are those that the documents have`() throws {
+        var item = ItemRecord(id: UUID(), values: ["title": "Coat"], at: Catalogue.noon)
+        item.apply(["sku": "S"])
+        let listing = ListingRecord(
+            id: UUID(), itemID: item.id, channel: "storefront",
+            price: try #require(Money(amount: 1, currency: Currency(code: "PLN")!)), at: Catalogue.noon)
+        let report = ImportRecord(
+            id: UUID(), format: "shopify", currency: Currency(code: "PLN")!, publish: true, bytes: 1, sha256: "",
+            at: Catalogue.noon)
+        let event = EventDocument(
+            position: 1, type: "T", stream: StreamID(category: "item", id: UUID()), version: 1, data: Array("{}".utf8),
+            actor: "a", correlationID: UUID(), causationID: nil, commandID: UUID(), recordedAt: Catalogue.noon)
+        let trace = Trace(correlationID: UUID())
+        #expect(names(Schemas.itemMembers) == names(ItemDocument.bytes(item, ItemListings(), for: .operators)))
+        #expect(names(Schemas.listingMembers) == names(ListingDocument.bytes(listing, item, for: .operators)))
+        #expect(names(Schemas.importMembers) == names(ImportDocument.bytes(report)))
+        #expect(names(Schemas.eventMembers) == names(event.bytes))
+        #expect(names(Schemas.traceMembers) == names(TraceDocument.bytes(trace)))
+    }
+
+    @Test func `every parameter it names is known to its route`() async throws {
+        try await QueryApp.with { app in
+            let shop = try await app.shop()
+            let description = try await app.get("/openapi.json", of: nil).json
+            #expect(description["openapi"] == "3.1.0")
+            let paths = description["paths"]?.objectValue ?? [:]
+            for (path, operations) in paths where path.hasPrefix("/v1/") {
+                let parameters = operations["get"]?["parameters"]?.arrayValue ?? []
+                let query = parameters.filter { $0["in"] == "query" }.compactMap { $0["name"]?.stringValue }
+                // A value that no parameter takes: a known one complains of the value or goes on.
+                let path = path.replacing("{category}", with: "item").replacing("{correlation_id}", with: UUID().text)
+                    .replacing(
+                        "{id}",
+                        with: UUID().id(
+                            path.contains("imports") ? "import" : path.contains("listings") ? "listing" : "item"))
+                let answer = try await app.get(
+                    path + "?" + (query + ["unheard_of"]).map { "\($0)=1" }.joined(separator: "&"), of: shop)
+                let unknown = (answer.json["errors"]?.arrayValue ?? []).filter { $0["code"] == "unknown_parameter" }
+                #expect(unknown.compactMap { $0["pointer"]?.stringValue } == ["/unheard_of"], "\(path): \(answer.text)")
+            }
+        }
+    }
+}
+
+/// The service's routes, with nothing behind them.
+enum TestDatabaseless {
+    static func router(_ body: (EdgeRouter) async throws -> Void) async throws {
+        let logger = Logger(label: "test")
+        let pool = PostgresPool(try PostgresConfiguration(url: "postgresql://127.0.0.1:1/none"), logger: logger)
+        let follower = ShardFollower(shard: "main", poll: .seconds(1), doorbell: nil, pool: pool, logger: logger)
+        try await body(QueryService.router(pool: pool, follower: follower, shard: "main"))
+    }
+}

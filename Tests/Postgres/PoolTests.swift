@@ -303,11 +303,12 @@ import Testing
         try await withDatabase { database in
             let pool = PostgresPool(try database.configuration(), pool: configuration(), logger: logger)
             let running = Task { await pool.run() }
-            let watcher = try await database.connect()
-            let accepted = Task { try await pool.query("SELECT pg_sleep(0.3), 'accepted'")[0][1] }
-            try await eventually { try await watcher.isRunning("'accepted'") }
+            let gate = try await Gate(database)
+            let accepted = Task { try await pool.query(gate.read)[0][1] }
+            try await gate.isReached()
             running.cancel()
-            #expect(try await accepted.value == "accepted")
+            try await gate.open()
+            #expect(try await accepted.value == "gate")
             await running.value
             #expect(await postgresError { try await pool.query("SELECT 1") }?.kind == .closed)
         }

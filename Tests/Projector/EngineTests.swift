@@ -52,7 +52,7 @@ import Testing
             let story = Story.random(events: 3000, seed: 42)
             var settings = Harness.settings
             settings.batch.events = 37
-            settings.window = 150
+            settings.window.events = 150
             try await harness.running(settings) { _ in
                 var sizes = SeededGenerator(seed: 3)
                 var rest = story.entries[...]

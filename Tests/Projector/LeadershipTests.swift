@@ -100,6 +100,12 @@ import Testing
     /// - Returns: how often it was fenced.
     private func lead(_ harness: Harness, _ story: Story, seed: UInt64) async throws -> Int {
         let store = try await store(harness)
+        let database = harness.database
+        let reader = LogReader(shard: .main) { () async throws(PostgresError) in
+            do { return try await database.connect(as: "closter_projector") } catch {
+                throw error as? PostgresError ?? PostgresError(.connectionFailed, "\(error)")
+            }
+        }
         var sizes = SeededGenerator(seed: seed)
         var fenced = 0
         var position = try await store.checkpoint()
@@ -107,7 +113,7 @@ import Testing
             let count = Int.random(in: 1...30, using: &sizes)
             let events = Array(story.events.dropFirst(Int(position)).prefix(count))
             var fold = try BatchFold<ItemsProjection>(EventBatch(after: position, events, tailedAt: .now))
-            fold.restore(try await store.load(fold.toLoad))
+            fold.restore(try await store.load(fold.toLoad, on: reader))
             do {
                 let (rows, tenants) = try fold.fold()
                 guard try await store.write(rows, tenants: tenants, batch: fold.batch) else {

@@ -5,12 +5,12 @@ import Testing
 @testable import Projector
 
 @Suite struct LogWindowTests {
-    private func batch(after previous: Int64, _ count: Int) throws -> EventBatch {
+    private func batch(after previous: Int64, _ count: Int, size: Int = 0) throws -> EventBatch {
         let events = (0..<Int64(count)).map { offset in
             LogEvent(
                 tenant: Story.tenant, stream: StreamID(category: "tenant", id: UUID(bits: 1)), version: 1,
                 position: previous + offset + 1, type: "Tested", correlationID: UUID(bits: 1),
-                requestedAt: Story.noon, recordedAt: Story.noon, payload: .unread)
+                requestedAt: Story.noon, recordedAt: Story.noon, payload: .unread, size: size)
         }
         return try EventBatch(after: previous, events, tailedAt: Story.noon)
     }
@@ -23,11 +23,11 @@ import Testing
     private func isBehind(_ answer: LogWindow.Answer) -> Bool { if case .behind = answer { true } else { false } }
 
     @Test func `nothing is read while nobody asks`() {
-        #expect(!LogWindow(capacity: 100, readAhead: 10).wantsMore)
+        #expect(!LogWindow(LogWindow.Bounds(events: 100), readAhead: 10).wantsMore)
     }
 
     @Test func `a reader at the end waits, and more is wanted`() throws {
-        var window = LogWindow(capacity: 100, readAhead: 10)
+        var window = LogWindow(LogWindow.Bounds(events: 100), readAhead: 10)
         #expect(waits(window.next(after: 0, limit: 10)))
         #expect(window.wantsMore)
         window.append(try batch(after: 0, 12))
@@ -38,14 +38,14 @@ import Testing
     }
 
     @Test func `pieces are handed out as one batch up to the limit`() throws {
-        var window = LogWindow(capacity: 100, readAhead: 10)
+        var window = LogWindow(LogWindow.Bounds(events: 100), readAhead: 10)
         for start in stride(from: Int64(0), to: 12, by: 3) { window.append(try batch(after: start, 3)) }
         #expect(positions(window.next(after: 2, limit: 6)) == [3, 4, 5, 6, 7, 8])
         #expect(positions(window.next(after: 9, limit: 100)) == [10, 11, 12])
     }
 
     @Test func `a slow reader is left behind and holds nobody up`() throws {
-        var window = LogWindow(capacity: 10, readAhead: 5)
+        var window = LogWindow(LogWindow.Bounds(events: 10), readAhead: 5)
         for start in stride(from: Int64(0), to: 20, by: 4) {
             window.append(try batch(after: start, 4))
             _ = window.next(after: start, limit: 4)
@@ -56,8 +56,22 @@ import Testing
         #expect(positions(window.next(after: window.start, limit: 2)) == [window.start + 1, window.start + 2])
     }
 
+    @Test func `few batches are kept near the head, where they are small, and few bytes where they are large`() throws {
+        var window = LogWindow(LogWindow.Bounds(events: 1000, bytes: 500, batches: 3), readAhead: 100)
+        for start in Int64(0)..<10 { window.append(try batch(after: start, 1)) }
+        #expect(window.start == 7)
+        _ = window.next(after: 7, limit: 1)
+        #expect(window.wantsMore)
+        window.append(try batch(after: 10, 3, size: 100))
+        #expect(!window.wantsMore, "half of the bytes are taken")
+        _ = window.next(after: 13, limit: 1)
+        #expect(window.wantsMore, "whoever has seen all is not left waiting")
+        window.append(try batch(after: 13, 3, size: 100))
+        #expect(window.start == 13)
+    }
+
     @Test func `a reader far beyond the window moves it there`() throws {
-        var window = LogWindow(capacity: 10, readAhead: 5)
+        var window = LogWindow(LogWindow.Bounds(events: 10), readAhead: 5)
         window.append(try batch(after: 0, 4))
         #expect(waits(window.next(after: 1000, limit: 10)))
         #expect(window.end == 1000)
@@ -67,7 +81,7 @@ import Testing
     }
 
     @Test func `a reader a little beyond the window waits until the tail has come there`() throws {
-        var window = LogWindow(capacity: 10, readAhead: 5)
+        var window = LogWindow(LogWindow.Bounds(events: 10), readAhead: 5)
         window.append(try batch(after: 0, 4))
         #expect(waits(window.next(after: 6, limit: 10)))
         #expect(window.wantsMore)
@@ -76,7 +90,7 @@ import Testing
     }
 
     @Test func `when the last reader has gone nothing is kept and nothing is wanted`() throws {
-        var window = LogWindow(capacity: 10, readAhead: 5)
+        var window = LogWindow(LogWindow.Bounds(events: 10), readAhead: 5)
         _ = window.next(after: 0, limit: 10)
         window.append(try batch(after: 0, 4))
         window.leave()

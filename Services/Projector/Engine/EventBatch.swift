@@ -11,6 +11,8 @@ struct EventBatch: Sendable {
     /// The position of the last event; `previous` where there is none.
     var last: Int64 { previous + Int64(events.count) }
     var isEmpty: Bool { events.isEmpty }
+    /// Of the payloads.
+    var bytes: Int { events.reduce(0) { $0 + $1.size } }
 
     /// Checks that the log has no hole here: each event is the one after the one before it.
     init(after previous: Int64, _ events: [LogEvent], tailedAt: Timestamp) throws(LogGap) {

@@ -56,11 +56,11 @@ struct GenerationRunner<P: Projection>: Sendable {
                 step = try await serve(connection, &policy)
                 await connection.close()
             } catch {
+                if Task.isCancelled { break }
                 let failure = BatchFailure(error)
-                if !Task.isCancelled {
-                    logger.warning("cannot lead or stand by", metadata: ["error": "\(failure.description)"])
-                }
                 step = policy.failed(failure, count: 1)
+                logger.warning("cannot lead or stand by", metadata: ["error": "\(failure.description)"])
+                if step == .stop { surroundings.status.stop(generation, reason: failure.description) }
             }
             surroundings.status.set(generation, step == .stop ? .stopped : .connecting)
             switch step {
@@ -91,12 +91,16 @@ struct GenerationRunner<P: Projection>: Sendable {
         return .stepDown
     }
 
+    /// While one batch is being written the next is loaded and folded.
     private func lead(_ connection: PostgresConnection, _ policy: inout RetryPolicy) async throws -> RetryPolicy.Step {
         let store = ProjectionStore<P>(
             shard: surroundings.shard, generation: generation, table: table, connection: connection)
-        var position = try await store.checkpoint()
         let reader = LogReader(shard: surroundings.shard, connect: surroundings.connect)
         let wakeup = Wakeup()
+        var position = try await store.checkpoint()
+        // Where the next batch begins: beyond `position` while a batch is being written.
+        var ahead = position
+        var writing: Flight?
         surroundings.bus.join(generation, wakeup: wakeup)
         surroundings.status.set(generation, .leading)
         logger.info("leading", metadata: ["position": "\(position)"])
@@ -108,14 +112,32 @@ struct GenerationRunner<P: Projection>: Sendable {
             guard connection.isOpen else { return .reconnect(after: .zero) }
             var count = 1
             do {
-                guard let batch = try await next(after: position, policy.limit, reader) else {
+                let batch = try await next(after: ahead, policy.limit, reader)
+                count = batch?.events.count ?? 1
+                var prepared: Prepared?
+                if let batch { prepared = try await prepare(batch, after: writing?.prepared, store, reader) }
+                if let flight = writing {
+                    writing = nil
+                    count = flight.prepared.batch.events.count
+                    position = try await flight.landed()
+                    policy.succeeded()
+                } else if batch == nil {
                     await wakeup.wait()
-                    continue
                 }
-                count = batch.events.count
-                position = try await apply(batch, store, reader)
-                policy.succeeded()
+                if let prepared {
+                    ahead = prepared.batch.last
+                    writing = write(prepared, store)
+                }
             } catch {
+                var error = error
+                if let flight = writing {
+                    writing = nil
+                    do { position = try await flight.landed() } catch let earlier {
+                        error = earlier
+                        count = flight.prepared.batch.events.count
+                    }
+                }
+                ahead = position
                 if Task.isCancelled { break }
                 let failure = BatchFailure(error)
                 let step = policy.failed(failure, count: count)
@@ -124,6 +146,7 @@ struct GenerationRunner<P: Projection>: Sendable {
                 await pause(duration)
             }
         }
+        if let landed = try? await writing?.landed() { position = landed }
         await reader.close()
         return .stepDown
     }
@@ -140,14 +163,43 @@ struct GenerationRunner<P: Projection>: Sendable {
         }
     }
 
-    /// Loads, folds, writes and moves the checkpoint.
-    ///
-    /// - Returns: the new checkpoint.
-    private func apply(_ batch: EventBatch, _ store: ProjectionStore<P>, _ reader: LogReader) async throws -> Int64 {
+    /// A batch that is folded and waits to be written.
+    private struct Prepared: Sendable {
+        var batch: EventBatch
+        var rows: [P.Output]
+        var tenants: Set<TenantID>
+        /// What the batch has made of the groups it touches.
+        var groups: [GroupKey: P.Group]
+        var touching: Int
+        var load: Duration
+        var fold: Duration
+    }
+
+    /// A batch that is being written. What was sent is awaited, also when the runner's task is cancelled.
+    private struct Flight: Sendable {
+        var prepared: Prepared
+        var task: Task<Void, any Error>
+
+        /// The new checkpoint, once it is committed.
+        func landed() async throws -> Int64 {
+            try await task.value
+            return prepared.batch.last
+        }
+    }
+
+    /// Loads and folds. Groups that the batch before has touched are taken from it: it may not be committed yet. If it
+    /// is not in the end, the compare-and-set keeps this one out too.
+    private func prepare(
+        _ batch: EventBatch, after earlier: Prepared?, _ store: ProjectionStore<P>, _ reader: LogReader
+    ) async throws -> Prepared {
         let clock = ContinuousClock()
         let started = clock.now
         var fold = try BatchFold<P>(batch)
-        fold.restore(try await store.load(fold.toLoad))
+        let known = earlier?.groups ?? [:]
+        let wanted = fold.toLoad
+        var groups = try await store.load(wanted.filter { known[$0] == nil }, on: reader)
+        for key in wanted { if let group = known[key] { groups[key] = group } }
+        fold.restore(groups)
         let recall = fold.toRecall
         if !recall.isEmpty {
             try fold.recall(
@@ -155,14 +207,28 @@ struct GenerationRunner<P: Projection>: Sendable {
         }
         let loaded = clock.now
         let (rows, tenants) = try fold.fold()
-        let folded = clock.now
-        guard try await store.write(rows, tenants: tenants, batch: fold.batch) else { throw BatchFailure.fenced }
-        let done = clock.now
-        surroundings.changed()
-        metrics.committed(
-            fold.batch, rows: rows.count, load: loaded - started, fold: folded - loaded, write: done - folded)
-        log(fold.batch, rows: rows.count, fold.touching, duration: done - started)
-        return fold.batch.last
+        return Prepared(
+            batch: fold.batch, rows: rows, tenants: tenants, groups: fold.groups, touching: fold.touching,
+            load: loaded - started, fold: clock.now - loaded)
+    }
+
+    /// Writes, moves the checkpoint, and rings.
+    private func write(_ prepared: Prepared, _ store: ProjectionStore<P>) -> Flight {
+        let task = Task {
+            let clock = ContinuousClock()
+            let started = clock.now
+            let batch = prepared.batch
+            guard try await store.write(prepared.rows, tenants: prepared.tenants, batch: batch) else {
+                throw BatchFailure.fenced
+            }
+            let took = clock.now - started
+            surroundings.changed()
+            metrics.committed(
+                batch, rows: prepared.rows.count, load: prepared.load, fold: prepared.fold, write: took)
+            log(
+                batch, rows: prepared.rows.count, prepared.touching, duration: prepared.load + prepared.fold + took)
+        }
+        return Flight(prepared: prepared, task: task)
     }
 
     private func log(_ batch: EventBatch, rows: Int, _ touching: Int, duration: Duration) {
@@ -190,7 +256,7 @@ struct GenerationRunner<P: Projection>: Sendable {
         ]
         switch (failure, step) {
         case (_, .stop):
-            surroundings.status.stop(generation, reason: failure.description, position: position)
+            surroundings.status.stop(generation, reason: "after position \(position): \(failure.description)")
             logger.critical("STOPPED: the event after this position cannot be projected", metadata: metadata)
         case (.fenced, _): logger.warning("stepping down", metadata: metadata)
         case (.gap, _): logger.error("the log has a gap, reading again", metadata: metadata)

@@ -25,10 +25,12 @@ struct LogEvent: Sendable {
     /// When it was appended.
     var recordedAt: Timestamp
     var payload: Payload
+    /// Of the payload as stored in JSON, in bytes; 0 where nobody reads it.
+    var size: Int
 
     init(
         tenant: TenantID, stream: StreamID, version: Int64, position: Int64, type: String, correlationID: UUID,
-        requestedAt: Timestamp, recordedAt: Timestamp, payload: Payload
+        requestedAt: Timestamp, recordedAt: Timestamp, payload: Payload, size: Int = 0
     ) {
         self.tenant = tenant
         self.stream = stream
@@ -39,6 +41,7 @@ struct LogEvent: Sendable {
         self.requestedAt = requestedAt
         self.recordedAt = recordedAt
         self.payload = payload
+        self.size = size
     }
 }
 

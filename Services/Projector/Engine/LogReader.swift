@@ -2,13 +2,16 @@ import EventSourcing
 import Foundation
 import Postgres
 
-/// Reads stretches of the log on a connection of its own, which it opens when it must.
+/// Reads stretches of the log, on a connection of its own which it opens when it must.
 actor LogReader {
     struct Limit: Sendable, Equatable {
         var events: Int
         /// As stored, compressed; the first event comes whatever its size.
         var bytes: Int
     }
+
+    /// The longest a statement may take.
+    private static let deadline: Duration = .seconds(30)
 
     private let shard: Shard
     private let connect: Connect
@@ -64,11 +67,12 @@ actor LogReader {
         connection = nil
     }
 
-    private func query(_ sql: SQL) async throws -> Rows {
-        if let connection, connection.isOpen { return try await connection.query(sql) }
+    /// Anything else that is read beside the log.
+    func query(_ sql: SQL) async throws -> Rows {
+        if let connection, connection.isOpen { return try await connection.query(sql, deadline: Self.deadline) }
         let connection = try await connect()
         self.connection = connection
-        return try await connection.query(sql)
+        return try await connection.query(sql, deadline: Self.deadline)
     }
 
     private static func event(_ row: Row) throws -> LogEvent {
@@ -77,7 +81,12 @@ actor LogReader {
         let schema = try row.decode(6, as: Int.self)
         let requestedAt = row[9].flatMap(Timestamp.init(rfc3339:))
         let recordedAt = Timestamp(try row.decode(8, as: PostgresTimestamp.self))
-        var payload = LogEvent.Payload(category: category, type: type, schema: schema) { row.bytes(10) ?? [] }
+        var size = 0
+        var payload = LogEvent.Payload(category: category, type: type, schema: schema) {
+            let bytes = row.bytes(10) ?? []
+            size = bytes.count
+            return bytes
+        }
         if requestedAt == nil, payload != .unread {
             payload = .unreadable(reason: "\(type) v\(schema): metadata.requested_at is missing or no time")
         }
@@ -86,7 +95,7 @@ actor LogReader {
             stream: StreamID(category: category, id: try row.decode(3, as: UUID.self)),
             version: try row.decode(4, as: Int64.self), position: try row.decode(0, as: Int64.self), type: type,
             correlationID: try row.decode(7, as: UUID.self), requestedAt: requestedAt ?? recordedAt,
-            recordedAt: recordedAt, payload: payload)
+            recordedAt: recordedAt, payload: payload, size: size)
     }
 }
 

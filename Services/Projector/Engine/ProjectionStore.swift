@@ -10,6 +10,9 @@ struct ProjectionStore<P: Projection>: Sendable {
     private let loadText: String
     private let writeText: String
 
+    /// The longest a statement may take; a batch takes milliseconds.
+    private static var deadline: Duration { .seconds(30) }
+
     init(shard: Shard, generation: GenerationID, table: String, connection: PostgresConnection) {
         self.shard = shard
         self.generation = generation
@@ -25,14 +28,15 @@ struct ProjectionStore<P: Projection>: Sendable {
                 """
                 SELECT coalesce(max(position), 0) FROM \(shard.table("checkpoints"))
                 WHERE projection = $1 AND generation = $2::int
-                """, [generation.projection, Int32(generation.number)]))
+                """, [generation.projection, Int32(generation.number)]), deadline: Self.deadline)
         return try rows.first?.decode(0, as: Int64.self) ?? 0
     }
 
-    /// The groups as they are at the checkpoint; those without rows are left out.
-    func load(_ keys: [GroupKey]) async throws -> [GroupKey: P.Group] {
+    /// The groups as they are in the table; those without rows are left out. Read on another connection, so that a
+    /// batch can be loaded while the one before it is being written.
+    func load(_ keys: [GroupKey], on reader: LogReader) async throws -> [GroupKey: P.Group] {
         guard !keys.isEmpty else { return [:] }
-        let rows = try await connection.query(SQL(loadText, [keys.map(\.tenant.uuid), keys.map(\.id)]))
+        let rows = try await reader.query(SQL(loadText, [keys.map(\.tenant.uuid), keys.map(\.id)]))
         var groups: [GroupKey: P.Group] = [:]
         for row in rows {
             let tenant = TenantID(try row.decode(P.memory.count, as: UUID.self))
@@ -53,7 +57,9 @@ struct ProjectionStore<P: Projection>: Sendable {
             PostgresTimestamp(batch.tailedAt), tenants.map(\.uuid),
         ]
         values += P.columns.map { $0.values(rows) }
-        let result = try await connection.query(SQL(writeText, values))
+        // Not cancelled with the task: a batch that was sent is finished.
+        let result = try await connection.query(
+            SQL(writeText, values), deadline: Self.deadline, cancellable: false)
         return try result.first?.decode(0, as: Int64.self) == 1
     }
 

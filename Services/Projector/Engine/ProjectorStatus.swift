@@ -43,10 +43,10 @@ final class ProjectorStatus: Sendable {
         state.withLock { $0.generations[generation, default: Generation()].role = role }
     }
 
-    func stop(_ generation: GenerationID, reason: String, position: Int64) {
+    func stop(_ generation: GenerationID, reason: String) {
         state.withLock { state in
             state.generations[generation, default: Generation()].role = .stopped
-            state.generations[generation]?.reason = "stopped after position \(position): \(reason)"
+            state.generations[generation]?.reason = reason
         }
     }
 
@@ -64,13 +64,6 @@ final class ProjectorStatus: Sendable {
         }
     }
 
-    func lag(_ generation: GenerationID) -> (positions: Int64, seconds: Double) {
-        state.withLock { state in
-            let entry = state.generations[generation] ?? Generation()
-            return (entry.lagPositions, entry.lagSeconds)
-        }
-    }
-
     /// Nothing else would show that a projection stands still, so readiness says so: in words, per generation.
     ///
     /// - Parameter bound: the lag in seconds from which a live generation that this process leads is not served well.
@@ -83,7 +76,7 @@ final class ProjectorStatus: Sendable {
             switch generation.role {
             case .stopped:
                 isReady = false
-                parts.append("\(id): \(generation.reason ?? "stopped")")
+                parts.append("\(id): stopped \(generation.reason ?? "")")
             case .leading:
                 let isLate = generation.isLive && generation.lagSeconds > bound
                 if isLate { isReady = false }

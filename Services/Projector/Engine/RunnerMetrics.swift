@@ -1,4 +1,3 @@
-import CoreMetrics
 import EventSourcing
 import Metrics
 import Runtime
@@ -44,6 +43,28 @@ struct RunnerMetrics: Sendable {
     }
 }
 
+/// How far a generation has come, whoever leads it, and what this process does for it.
+struct GenerationGauges: Sendable {
+    private let positions: Gauge
+    private let seconds: Gauge
+    private let leading: Gauge
+    private let stopped: Gauge
+
+    init(_ generation: GenerationID) {
+        positions = Gauge(label: "closter_projection_lag_positions", dimensions: generation.labels)
+        seconds = Gauge(label: "closter_projection_lag_seconds", dimensions: generation.labels)
+        leading = Gauge(label: "closter_projector_leading", dimensions: generation.labels)
+        stopped = Gauge(label: "closter_projector_stopped", dimensions: generation.labels)
+    }
+
+    func show(_ state: ProjectorStatus.Generation) {
+        positions.record(state.lagPositions)
+        seconds.record(state.lagSeconds)
+        leading.record(state.role == .leading ? 1 : 0)
+        stopped.record(state.role == .stopped ? 1 : 0)
+    }
+}
+
 extension GenerationID {
     var labels: [(String, String)] { [("projection", projection), ("generation", "\(number)")] }
 }
@@ -76,7 +97,7 @@ extension PrometheusMetrics {
                 help: "Time from an event's append to its rows' commit, of a batch's oldest event, in seconds."),
             .init("closter_projector_failures_total", .counter, help: "Batches that failed, by reason."),
             .init("closter_projector_gaps_total", .counter, help: "Holes seen in what was read of the log."),
-            .init(
-                "closter_projector_role", .gauge, help: "1 for the role this process has: leading, standby, stopped."))
+            .init("closter_projector_leading", .gauge, help: "1 where this process leads the generation."),
+            .init("closter_projector_stopped", .gauge, help: "1 where an event could not be projected."))
     }
 }

@@ -14,6 +14,7 @@ struct Supervisor: Sendable {
     /// Until the task is cancelled; then until all runners have ended.
     func run() async {
         var runners: [GenerationID: Task<Void, Never>] = [:]
+        var gauges: [GenerationID: GenerationGauges] = [:]
         var isReachable = true
         while !Task.isCancelled {
             do {
@@ -21,6 +22,11 @@ struct Supervisor: Sendable {
                 if !isReachable { surroundings.logger.info("the database is back") }
                 isReachable = true
                 surroundings.status.refresh(entries)
+                for (generation, state) in surroundings.status.generations {
+                    let gauge = gauges[generation] ?? GenerationGauges(generation)
+                    gauges[generation] = gauge
+                    gauge.show(state)
+                }
                 for entry in entries where runners[entry.generation] == nil { runners[entry.generation] = start(entry) }
                 let known = Set(entries.map(\.generation))
                 for (generation, runner) in runners where !known.contains(generation) {

@@ -22,7 +22,7 @@ struct Trimmer: Sendable {
         while !Task.isCancelled {
             // A cancelled sleep ends the loop.
             try? await Task.sleep(for: interval)
-            for (generation, state) in status.generations where state.role == .leading {
+            for (generation, state) in status.generations where state.role == .leading && !Task.isCancelled {
                 do {
                     try await trim(generation)
                 } catch {

@@ -65,7 +65,7 @@ struct Console: Sendable {
             let cells = row.enumerated().map { index, cell in
                 index == row.count - 1 ? cell : cell.padding(toLength: widths[index], withPad: " ", startingAt: 0)
             }
-            line(cells.joined(separator: "  "))
+            line(cells.joined(separator: "  ").trimmingTrailingSpaces)
         }
     }
 
@@ -78,5 +78,13 @@ struct Console: Sendable {
         var size = winsize()
         guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
         return Int(size.ws_col)
+    }
+}
+
+extension String {
+    fileprivate var trimmingTrailingSpaces: String {
+        var end = self[...]
+        while end.last == " " { end.removeLast() }
+        return String(end)
     }
 }

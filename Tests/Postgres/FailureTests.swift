@@ -12,19 +12,23 @@ import Testing
     }
 
     @Test func `reads survive the death of their backend`() async throws {
-        try await withPool { pool, database in
+        var settings = PoolConfiguration()
+        settings.connections.fast = 1
+        settings.waitDeadline = .seconds(60)
+        settings.defaultDeadline = .seconds(60)
+        try await withPool(settings) { pool, database in
             let killer = try await database.connect()
-            let reads = (0..<200).map { number in
-                Task { try await pool.query("SELECT pg_sleep(0.005), \(number)")[0].decode(1, as: Int.self) }
+            let gate = try await Gate(database)
+            let gated = Task { try await pool.query(gate.read)[0][1] }
+            try await gate.isReached()
+            let reads = (0..<100).map { number in
+                Task { try await pool.query("SELECT \(number)")[0].decode(0, as: Int.self) }
             }
-            for _ in 0..<2 {
-                try await eventually { pool.statistics.fast.busy > 0 }
-                _ = try await killer.query(
-                    """
-                    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                    WHERE datname = current_database() AND pid <> pg_backend_pid() LIMIT 1
-                    """)
-            }
+            let process = try await gate.reachedBy()
+            _ = try await killer.query("SELECT pg_terminate_backend(\(process))")
+            try await eventually { try await ![nil, process].contains(gate.reachedBy()) }
+            try await gate.open()
+            #expect(try await gated.value == "gate")
             for (number, read) in reads.enumerated() { #expect(try await read.value == number) }
         }
     }

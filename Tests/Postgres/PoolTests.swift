@@ -325,7 +325,17 @@ struct Gate {
         _ = try await holder.query("SELECT pg_advisory_lock(4711)")
     }
 
-    func isReached() async throws { try await eventually { try await holder.isRunning("4711), 'gate'") } }
+    func isReached() async throws { try await eventually { try await reachedBy() != nil } }
+
+    /// The server's process that waits at the gate.
+    func reachedBy() async throws -> Int32? {
+        try await holder.query(
+            """
+            SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND state = 'active'
+            AND pid <> pg_backend_pid() AND query LIKE 'SELECT pg_advisory_xact_lock(4711)%'
+            """
+        ).first?.decode(0)
+    }
 
     func open() async throws { _ = try await holder.query("SELECT pg_advisory_unlock(4711)") }
 }

@@ -77,7 +77,7 @@ extension PostgresConnection {
         let rows = try await query(
             """
             SELECT count(*) FROM pg_stat_activity
-            WHERE state = 'active' AND pid <> pg_backend_pid() AND position(\(text) IN query) > 0
+            WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pid() AND position(\(text) IN query) > 0
             """)
         return try rows[0].decode(0, as: Int.self) > 0
     }

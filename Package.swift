@@ -173,6 +173,6 @@ let package = Package(
                     "EventSourcing", "Identity", "JSON", "Operator", "Postgres", "TestSupport", logging, nioCore,
                     nioHTTP1, nioPosix,
                 ]),
-            tests("System", ["EventSourcing", "JSON", "Postgres", "TestSupport", asyncHTTPClient, logging]),
+            tests("System", ["Identity", "JSON", "Postgres", "TestSupport", asyncHTTPClient, nioCore]),
         ]
 )

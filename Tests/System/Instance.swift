@@ -1,0 +1,238 @@
+import AsyncHTTPClient
+import Foundation
+import Glibc
+import Identity
+import JSON
+import NIOCore
+import Postgres
+import Synchronization
+import TestSupport
+
+/// The real programs against a database of their own, with a tenant, its operator and its keys.
+final class Instance: Sendable {
+    enum Service: String, CaseIterable { case command, query, projector }
+
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+        init(_ description: String) { self.description = description }
+    }
+
+    let database: TestDatabase
+    let token: String
+    let tenant = "shop"
+    private let folder: URL
+    private let ports: [Service: Int]
+    private let settings: [String: String]
+    private let processes = Mutex<[Service: Process]>([:])
+    private let keys = Mutex<[String: String]>([:])
+
+    /// Starts an instance, lends it and takes it down.
+    static func with(
+        doorbell: Bool = true, _ body: (Instance) async throws -> Void
+    ) async throws {
+        let database = try await TestDatabase.make()
+        let instance = try await Instance(database: database, doorbell: doorbell)
+        do {
+            for service in Service.allCases { try await instance.start(service) }
+            try await instance.createTenant()
+            try await body(instance)
+        } catch {
+            await instance.stop()
+            throw Failure("\(error)\n\(instance.logs())")
+        }
+        await instance.stop()
+    }
+
+    private init(database: TestDatabase, doorbell: Bool) async throws {
+        self.database = database
+        folder = FileManager.default.temporaryDirectory.appending(path: "closter-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let jwks = folder.appending(path: "jwks.json").path
+        let issuer = try DevelopmentIssuer.open(
+            keyPath: folder.appending(path: "key.jwk").path, jwksPath: jwks, stackProject: nil)
+        token = try issuer.token(subject: "operator", name: "Operator", lifetime: .seconds(3600))
+        let free = try Self.freePorts(Service.allCases.count)
+        ports = Dictionary(uniqueKeysWithValues: zip(Service.allCases, free))
+        settings = [
+            "CLOSTER_AUTH_DEV_JWKS": jwks, "CLOSTER_PLATFORM_OPERATORS": "operator",
+            "CLOSTER_FINGERPRINT_KEY": String(repeating: "5a", count: 32),
+            "CLOSTER_QUERY_URL": "http://127.0.0.1:\(ports[.query] ?? 0)",
+            "CLOSTER_DOORBELL": doorbell ? "on" : "off",
+        ]
+    }
+
+    private static func freePorts(_ count: Int) throws -> [Int] {
+        let sockets = (0..<count).map { _ in socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0) }
+        defer { sockets.forEach { _ = close($0) } }
+        return try sockets.map { descriptor in
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+            let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
+                }
+            }
+            guard isBound else { throw Failure("no free port") }
+            return Int(UInt16(bigEndian: address.sin_port))
+        }
+    }
+
+    // MARK: - Processes
+
+    func start(_ service: Service) async throws {
+        let process = Process()
+        process.executableURL = URL(filePath: Programs.path("closter-\(service.rawValue)"))
+        var environment = settings
+        environment["PATH"] = ProcessInfo.processInfo.environment["PATH"]
+        environment["LD_LIBRARY_PATH"] = ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"]
+        environment["CLOSTER_DATABASE_URL"] = database.url(as: "closter_\(service.rawValue)")
+        environment["CLOSTER_HTTP_PORT"] = "\(port(service))"
+        process.environment = environment
+        let log = folder.appending(path: "\(service.rawValue).log")
+        if !FileManager.default.fileExists(atPath: log.path) {
+            FileManager.default.createFile(atPath: log.path, contents: nil)
+        }
+        let handle = try FileHandle(forWritingTo: log)
+        try handle.seekToEnd()
+        process.standardError = handle
+        process.standardOutput = handle
+        try process.run()
+        processes.withLock { $0[service] = process }
+        try await eventually("\(service) answers") {
+            try await self.send("GET", service, "/livez").status == 200
+        }
+        if service != .query { try await ready(service) }
+    }
+
+    func ready(_ service: Service) async throws {
+        try await eventually("\(service) is ready") { try await self.send("GET", service, "/readyz").status == 200 }
+    }
+
+    func kill(_ service: Service, _ signal: Int32 = SIGKILL) async -> (reason: Process.TerminationReason, status: Int32) {
+        guard let process = processes.withLock({ $0.removeValue(forKey: service) }) else { return (.exit, -1) }
+        Glibc.kill(process.processIdentifier, signal)
+        await withCheckedContinuation { continuation in
+            Thread.detachNewThread {
+                process.waitUntilExit()
+                continuation.resume()
+            }
+        }
+        return (process.terminationReason, process.terminationStatus)
+    }
+
+    func identifier(_ service: Service) -> Int32 {
+        processes.withLock { $0[service]?.processIdentifier ?? 0 }
+    }
+
+    func port(_ service: Service) -> Int { ports[service] ?? 0 }
+
+    private func stop() async {
+        for service in Service.allCases { _ = await kill(service, SIGTERM) }
+        await database.drop()
+        if ProcessInfo.processInfo.environment["CLOSTER_TEST_KEEP"] == nil {
+            try? FileManager.default.removeItem(at: folder)
+        }
+    }
+
+    /// The last lines of each service's log.
+    private func logs() -> String {
+        Service.allCases.map { service in
+            let text = try? String(contentsOf: folder.appending(path: "\(service.rawValue).log"), encoding: .utf8)
+            return "\(service): " + (text ?? "").split(separator: "\n").suffix(8).joined(separator: "\n")
+        }.joined(separator: "\n")
+    }
+
+    // MARK: - Requests
+
+    struct Answer: Sendable {
+        var status: Int
+        var headers: [String: String]
+        var body: [UInt8]
+
+        var json: JSONValue { (try? JSONValue(parsing: body)) ?? .null }
+        subscript(name: String) -> JSONValue { json[name] ?? .null }
+        var text: String { String(decoding: body, as: UTF8.self) }
+    }
+
+    func send(
+        _ method: String, _ service: Service, _ path: String, _ headers: [String: String] = [:],
+        body: [UInt8]? = nil
+    ) async throws -> Answer {
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port(service))\(path)")
+        request.method = .init(rawValue: method)
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        if let body { request.body = .bytes(body) }
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        let buffer = try await response.body.collect(upTo: 64 << 20)
+        return Answer(
+            status: Int(response.status.code),
+            headers: Dictionary(response.headers.map { ($0.name.lowercased(), $0.value) }) { first, _ in first },
+            body: Array(buffer.readableBytesView))
+    }
+
+    var asOperator: [String: String] { ["Authorization": "Bearer \(token)", "Closter-Tenant": tenant] }
+    var asStorefront: [String: String] { ["Closter-Key": keys.withLock { $0["publishable"] ?? "" }] }
+
+    /// A write by the operator; what it answers must be a success.
+    func write(_ method: String, _ path: String, _ body: JSONValue? = nil, _ headers: [String: String] = [:]) async throws
+        -> Answer
+    {
+        var all = asOperator.merging(headers) { $1 }
+        if body != nil { all["Content-Type"] = "application/json" }
+        let answer = try await send(method, .command, path, all, body: body?.bytes)
+        guard (200...299).contains(answer.status) else { throw Failure("\(method) \(path): \(answer.text)") }
+        return answer
+    }
+
+    func read(_ path: String, _ headers: [String: String]? = nil) async throws -> Answer {
+        try await send("GET", .query, path, headers ?? asOperator)
+    }
+
+    /// Sends a file and waits until the import has ended.
+    func importFile(_ csv: String, query: String = "format=shopify&publish=true") async throws -> Answer {
+        let id = try await sendFile(csv, query: query)
+        return try await importEnded(id)
+    }
+
+    func sendFile(_ csv: String, query: String = "format=shopify&publish=true") async throws -> String {
+        let answer = try await send(
+            "POST", .command, "/v1/imports?\(query)", asOperator.merging(["Content-Type": "text/csv"]) { $1 },
+            body: Array(csv.utf8))
+        guard answer.status == 202, let id = answer["id"].stringValue else { throw Failure(answer.text) }
+        return id
+    }
+
+    func importEnded(_ id: String) async throws -> Answer {
+        try await eventually("the import ends") {
+            ["done", "failed"].contains(try await self.read("/v1/imports/\(id)")["status"].stringValue)
+        }
+        return try await read("/v1/imports/\(id)")
+    }
+
+    private func createTenant() async throws {
+        _ = try await write(
+            "POST", "/v1/tenants",
+            ["slug": .string(tenant), "name": "Shop", "currency": "PLN", "time_zone": "Europe/Warsaw"])
+        for kind in ["publishable", "secret"] {
+            let answer = try await write("POST", "/v1/keys", ["kind": .string(kind), "name": .string(kind)])
+            keys.withLock { $0[kind] = answer["key"].stringValue }
+        }
+    }
+}
+
+/// Asks until it is so, for a minute at most.
+func eventually(_ what: String, _ isSo: () async throws -> Bool) async throws {
+    let deadline = ContinuousClock.now + .seconds(60)
+    var last: (any Error)?
+    while ContinuousClock.now < deadline {
+        do {
+            if try await isSo() { return }
+        } catch {
+            last = error
+        }
+        try await Task.sleep(for: .milliseconds(20))
+    }
+    throw Instance.Failure("not so after a minute: \(what) \(last.map { "\($0)" } ?? "")")
+}

@@ -171,11 +171,11 @@ enum Listing: Aggregate {
         guard price.amount > 0 else { throw .priceNotPositive }
     }
 
-    /// With a reduction after the first publication: the lowest price in force in the days before it.
+    /// With a reduction: the lowest price in force in the days before it; nil before the first publication.
     private static func lowestPrice(
         before price: Money, _ listing: ListingRecord, _ terms: Terms, _ now: Timestamp
     ) -> Money? {
-        guard listing.publishedAt != nil, price.amount < listing.price.amount else { return nil }
+        guard price.amount < listing.price.amount else { return nil }
         return listing.lowestPrice(since: terms.days.start(of: Terms.priceWindow, before: now))
     }
 

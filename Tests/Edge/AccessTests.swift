@@ -100,6 +100,14 @@ import Testing
         let write = try await post([.closterKey: fixture.publishable.text])
         #expect(write.status == .forbidden)
         #expect(write.problem == "forbidden")
+        // not even where a route forgets to ask for a permission
+        let application = fixture.application { router in
+            router.post("/v1/open") { _, _ in Response(status: .ok) }
+        }
+        let open = try await application.test(.router) {
+            try await $0.execute(uri: "/v1/open", method: .post, headers: [.closterKey: fixture.publishable.text])
+        }
+        #expect(open.problem == "forbidden")
     }
 
     @Test func `a secret key may what its permissions say`() async throws {

@@ -93,6 +93,24 @@ import Testing
         #expect(problem?.code == .tooLarge)
     }
 
+    @Test func `a size that is not announced is counted as it comes`() async throws {
+        func request(_ bytes: Int) -> Request {
+            let parts = AsyncStream { continuation in
+                for _ in 0..<bytes { continuation.yield(ByteBuffer(bytes: [0x20])) }
+                continuation.finish()
+            }
+            let head = HTTPRequest(method: .post, scheme: "http", authority: "x", path: "/v1/items")
+            return Request(head: head, body: RequestBody(asyncSequence: parts))
+        }
+        #expect(try await request(100).bytes(limit: 100).count == 100)
+        let whole = await #expect(throws: Problem.self) { try await request(101).bytes(limit: 100) }
+        #expect(whole?.code == .tooLarge)
+        let streamed = await #expect(throws: Problem.self) {
+            for try await _ in try request(101).parts(limit: 100) {}
+        }
+        #expect(streamed?.code == .tooLarge)
+    }
+
     @Test(arguments: [
         "text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1", "application/jsonx", "",
         "application/problem+json",

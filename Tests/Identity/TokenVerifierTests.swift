@@ -251,4 +251,24 @@ import Testing
 
         await #expect(throws: TokenError.unknownKey) { try await verifier.verify(token) }
     }
+
+    @Test func `a token that was accepted before is refused once its key's name stands for another key`() async throws {
+        let other = try #require(try JSONValue(parsing: DevelopmentIssuer().jwks)["keys"]?[0]?.objectValue)
+        var renamed = other
+        renamed["kid"] = .string(issuer.keyIdentifier)
+        let replacement: JSONValue = ["keys": [.object(renamed)]]
+        let published = Box(issuer.jwks)
+        let verifier = TokenVerifier(
+            issuer: TokenIssuer(issuer: "https://api.stack-auth.com/api/v1/projects/p1", audience: "p1"),
+            source: KeySource(logger: silent, now: { [clock] in clock.instant }) {
+                KeySource.Fetched(bytes: published.value, maxAge: .seconds(60))
+            }, now: { [clock] in clock.time })
+        let token = try token()
+        _ = try await verifier.verify(token)
+
+        published.value = replacement.bytes
+        clock.advance(by: .seconds(61))
+
+        await #expect(throws: TokenError.badSignature) { try await verifier.verify(token) }
+    }
 }

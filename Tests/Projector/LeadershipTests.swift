@@ -68,12 +68,16 @@ import Testing
                 if try await store.write(rows, tenants: tenants, batch: fold.batch) { wins += 1 }
             }
             #expect(wins == 1)
-            // One that was frozen long enough to have an older checkpoint in mind, and a batch of another size.
-            var fold = try BatchFold<ItemsProjection>(EventBatch(after: 0, story.events, tailedAt: .now))
-            let (rows, tenants) = try fold.fold()
-            #expect(try await !stores[1].write(rows, tenants: tenants, batch: fold.batch))
-            #expect(try await harness.checkpoint("items") == 10)
-            #expect(try await harness.count("main.items_g1 WHERE position > 10") == 0)
+            // One that was frozen so long that the checkpoint it has in mind is forgotten.
+            var next = try BatchFold<ItemsProjection>(
+                EventBatch(after: 0, story.events, tailedAt: .now).suffix(after: 10))
+            #expect(try await stores[0].write([], tenants: [], batch: next.batch))
+            _ = try await harness.administrator.query("DELETE FROM main.checkpoints WHERE position < 20")
+            next = try BatchFold(EventBatch(after: 0, Array(story.events.prefix(5)), tailedAt: .now))
+            let (rows, tenants) = try next.fold()
+            #expect(try await !stores[1].write(rows, tenants: tenants, batch: next.batch))
+            #expect(try await harness.checkpoint("items") == 20)
+            #expect(try await harness.count("main.checkpoints WHERE projection = 'items'") == 1)
         }
     }
 

@@ -39,7 +39,7 @@ struct ImportRoutes: Sendable {
         // The first chunk comes before the status line, so that a failure can still be told by one.
         let first = lines == "none" ? [] : try await reader.lines(id, of: tenant, after: 0, outcome: outcome)
         var headers = HTTPFields()
-        headers[.contentType] = "application/json"
+        headers[.contentType] = "application/json; charset=utf-8"
         Caching.writeNever(to: &headers)
         standpoint.write(to: &headers)
         let body = ResponseBody { writer in

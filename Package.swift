@@ -150,7 +150,7 @@ let package = Package(
                 "Edge",
                 [
                     "Edge", "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", "TestSupport", httpTypes,
-                    hummingbird, hummingbirdTesting, logging, metrics, nioCore,
+                    hummingbird, hummingbirdTesting, lifecycle, logging, metrics, nioCore,
                 ]),
             tests(
                 "Command",
@@ -173,6 +173,6 @@ let package = Package(
                     "EventSourcing", "Identity", "JSON", "Operator", "Postgres", "TestSupport", logging, nioCore,
                     nioHTTP1, nioPosix,
                 ]),
-            tests("System", ["Identity", "JSON", "Postgres", "TestSupport", asyncHTTPClient, nioCore]),
+            tests("System", ["Identity", "JSON", "Postgres", "TestSupport", asyncHTTPClient, nioCore, nioHTTP1]),
         ]
 )

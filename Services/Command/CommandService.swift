@@ -10,7 +10,9 @@ public import ServiceLifecycle
 
 /// The command service: validates intents and appends events. The only writer of events.
 public enum CommandService {
-    public static let requirements: ServiceConfiguration.Requirements = [.database, .issuer, .fingerprintKey, .queryURL]
+    public static let requirements: ServiceConfiguration.Requirements = [
+        .database, .issuer, .fingerprintKey, .queryURL,
+    ]
 
     /// The parts of the service, each listed after what it needs.
     ///
@@ -28,7 +30,8 @@ public enum CommandService {
 
         let measured = AppendMetrics()
         let appender = Appender(database, logger: logger) { measured.record($0) }
-        let doorbell = configuration.doorbell
+        let doorbell =
+            configuration.doorbell
             ? Doorbell(pool: pool, channel: "closter_\(configuration.shard)", logger: logger) : nil
         let reader = StateReader(pool: pool)
         let executor = Executor(appender: appender, reader: reader, doorbell: doorbell, logger: logger)
@@ -62,7 +65,8 @@ public enum CommandService {
             MetricDefinition("closter_append_batch_size", .histogram, help: "Intents in one append."),
             MetricDefinition("closter_append_duration_seconds", .histogram, help: "Duration of one append."),
             MetricDefinition(
-                "closter_append_conflicts_total", .counter, help: "Intents whose streams had moved when they were appended."))
+                "closter_append_conflicts_total", .counter,
+                help: "Intents whose streams had moved when they were appended."))
     }
 }
 

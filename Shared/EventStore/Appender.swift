@@ -22,6 +22,8 @@ public final class Appender: Sendable {
         public var batchBytes = 4 << 20
         /// Intents waiting; beyond it an append is refused at once instead of waiting its turn for ever.
         public var queueCount = 10_000
+        /// The deadline of one statement, kept by the server: past it the batch is rolled back.
+        public var statement: Duration = .seconds(10)
         /// For how long a batch whose connection died is tried again before its outcome is called unknown.
         public var recovery: Duration = .seconds(8)
 
@@ -179,7 +181,7 @@ public final class Appender: Sendable {
                     live = try await PostgresConnection.connect(configuration, logger: logger)
                     connection = live
                 }
-                let rows = try await live.query(statement, cancellable: false)
+                let rows = try await live.query(statement, deadline: limits.statement, cancellable: false)
                 return try AppendStatement.outcomes(rows, of: intents)
             } catch {
                 switch error.verdict {

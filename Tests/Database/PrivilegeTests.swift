@@ -1,7 +1,7 @@
 import Foundation
 import Postgres
-import Testing
 import TestSupport
+import Testing
 
 /// What each role may do with each table, asked of the server and compared with what is meant.
 @Suite struct PrivilegeTests {
@@ -72,7 +72,8 @@ import TestSupport
                 """
                 SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                 WHERE n.nspname IN ('closter', 'main') AND c.relkind IN ('r', 'p', 'v')
-                """).map { try $0.decode(0, as: String.self) }
+                """
+            ).map { try $0.decode(0, as: String.self) }
             let query = try await database.connect(as: "closter_query")
             for table in tables {
                 for statement in ["INSERT INTO \(table) DEFAULT VALUES", "DELETE FROM \(table)"] {

@@ -3,8 +3,8 @@ import EventStore
 import Foundation
 import Logging
 import Postgres
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct TenancyTests {
     @Test func `a hundred thousand reads of mixed tenants over pooled connections leak no row`() async throws {
@@ -67,7 +67,8 @@ import TestSupport
                             // Asks for everything: only the policy keeps the others' rows away.
                             let rows = try await pool.query(
                                 Bool.random()
-                                    ? "SELECT tenant_id FROM main.aggregates" : "SELECT tenant_id FROM main.import_lines",
+                                    ? "SELECT tenant_id FROM main.aggregates"
+                                    : "SELECT tenant_id FROM main.import_lines",
                                 tenant: tenant)
                             guard rows.count == 20 else { return .max }
                             for row in rows where try row.decode(0, as: UUID.self) != tenant { foreign += 1 }

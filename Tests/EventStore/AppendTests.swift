@@ -2,8 +2,8 @@ import EventSourcing
 import EventStore
 import Foundation
 import Postgres
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct AppendTests {
     @Test func `an intent is appended with its state, outcome and claims`() async throws {
@@ -25,9 +25,11 @@ import TestSupport
     @Test func `a conflicting intent fails alone, and leaves no gap`() async throws {
         try await Store.with { store in
             let taken = store.stream()
-            let intents = [store.intent([(taken, at: 0)])] + (0..<20).map { index in
-                store.intent([(index == 10 ? taken : store.stream(), at: index == 10 ? 7 : 0)])
-            }
+            let intents =
+                [store.intent([(taken, at: 0)])]
+                + (0..<20).map { index in
+                    store.intent([(index == 10 ? taken : store.stream(), at: index == 10 ? 7 : 0)])
+                }
             let outcomes = try await store.appending { appender in
                 var outcomes = [try await appender.append(intents[0])]
                 outcomes += try await withThrowingTaskGroup(of: (Int, AppendOutcome).self) { group in

@@ -4,8 +4,8 @@ import Foundation
 import Postgres
 import Subprocess
 import SystemPackage
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct ConcurrencyTests {
     @Test func `eight writers in two processes leave one history without gaps`() async throws {

@@ -84,7 +84,9 @@ struct Store: Sendable {
         }
         let states = try await connection.query(
             "SELECT tenant_id, category, stream_id, version, position FROM main.aggregates")
-        guard states.count == versions.count else { throw Broken("\(states.count) states of \(versions.count) streams") }
+        guard states.count == versions.count else {
+            throw Broken("\(states.count) states of \(versions.count) streams")
+        }
         for row in states {
             let stream = StreamID(category: try row.decode(1), id: try row.decode(2))
             let key = "\(TenantID(try row.decode(0)))/\(stream)"

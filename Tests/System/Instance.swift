@@ -4,6 +4,7 @@ import Glibc
 import Identity
 import JSON
 import NIOCore
+import NIOHTTP1
 import Postgres
 import Synchronization
 import TestSupport
@@ -37,8 +38,9 @@ final class Instance: Sendable {
             try await instance.createTenant()
             try await body(instance)
         } catch {
+            let logs = instance.logs()
             await instance.stop()
-            throw Failure("\(error)\n\(instance.logs())")
+            throw Failure("\(error)\n\(logs)")
         }
         await instance.stop()
     }
@@ -92,7 +94,7 @@ final class Instance: Sendable {
         process.environment = environment
         let log = folder.appending(path: "\(service.rawValue).log")
         if !FileManager.default.fileExists(atPath: log.path) {
-            FileManager.default.createFile(atPath: log.path, contents: nil)
+            _ = FileManager.default.createFile(atPath: log.path, contents: nil)
         }
         let handle = try FileHandle(forWritingTo: log)
         try handle.seekToEnd()
@@ -110,7 +112,8 @@ final class Instance: Sendable {
         try await eventually("\(service) is ready") { try await self.send("GET", service, "/readyz").status == 200 }
     }
 
-    func kill(_ service: Service, _ signal: Int32 = SIGKILL) async -> (reason: Process.TerminationReason, status: Int32) {
+    func kill(_ service: Service, _ signal: Int32 = SIGKILL) async -> (reason: Process.TerminationReason, status: Int32)
+    {
         guard let process = processes.withLock({ $0.removeValue(forKey: service) }) else { return (.exit, -1) }
         Glibc.kill(process.processIdentifier, signal)
         await withCheckedContinuation { continuation in
@@ -176,7 +179,8 @@ final class Instance: Sendable {
     var asStorefront: [String: String] { ["Closter-Key": keys.withLock { $0["publishable"] ?? "" }] }
 
     /// A write by the operator; what it answers must be a success.
-    func write(_ method: String, _ path: String, _ body: JSONValue? = nil, _ headers: [String: String] = [:]) async throws
+    func write(_ method: String, _ path: String, _ body: JSONValue? = nil, _ headers: [String: String] = [:])
+        async throws
         -> Answer
     {
         var all = asOperator.merging(headers) { $1 }
@@ -206,7 +210,7 @@ final class Instance: Sendable {
 
     func importEnded(_ id: String) async throws -> Answer {
         try await eventually("the import ends") {
-            ["done", "failed"].contains(try await self.read("/v1/imports/\(id)")["status"].stringValue)
+            ["done", "failed"].contains(try await self.read("/v1/imports/\(id)?lines=none")["status"].stringValue)
         }
         return try await read("/v1/imports/\(id)")
     }

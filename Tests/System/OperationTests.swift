@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import JSON
 import Postgres
+import TestSupport
 import Testing
 
 @Suite(.serialized) struct OperationTests {
@@ -123,15 +124,20 @@ enum Sockets {
         let folder = "/proc/\(process)/fd"
         let inodes = Set(
             try FileManager.default.contentsOfDirectory(atPath: folder).compactMap { name -> String? in
-                guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\(name)"),
-                    target.hasPrefix("socket:[")
-                else { return nil }
-                return String(target.dropFirst(8).dropLast())
+                var buffer = [CChar](repeating: 0, count: 256)
+                // Foundation's own look-up follows the link, and what it names is no file.
+                let length = readlink("\(folder)/\(name)", &buffer, buffer.count)
+                guard length > 0 else { return nil }
+                let target = String(decoding: buffer.prefix(length).map(UInt8.init(bitPattern:)), as: UTF8.self)
+                return target.hasPrefix("socket:[") ? String(target.dropFirst(8).dropLast()) : nil
             })
         var ports: Set<Int> = []
         for table in ["tcp", "tcp6"] {
-            guard let text = try? String(contentsOfFile: "/proc/\(process)/net/\(table)", encoding: .utf8) else { continue }
-            for line in text.split(separator: "\n").dropFirst() {
+            // Files of /proc have no size, so what reads by size reads nothing.
+            let file = try FileHandle(forReadingFrom: URL(filePath: "/proc/\(process)/net/\(table)"))
+            let text = try file.readToEnd() ?? Data()
+            try file.close()
+            for line in String(decoding: text, as: UTF8.self).split(separator: "\n").dropFirst() {
                 let cells = line.split(separator: " ")
                 // Established, and of this process.
                 guard cells.count > 9, cells[3] == "01", inodes.contains(String(cells[9])),

@@ -61,7 +61,8 @@ struct ImportRoutes {
             runner.wake()
             return try await api.respond(executed, tenant.id, .init(isCreation: true, status: .accepted))
         } catch {
-            if case ExecutionFailure.outcomeUnknown = error {} else {
+            if case ExecutionFailure.outcomeUnknown = error {
+            } else {
                 try? await files.drop(tenant: tenant.id, import: stamp.id)
             }
             throw Problem(deciding: error) ?? error

@@ -50,7 +50,8 @@ struct TenantRoutes {
         let tenant = try context.require(.membersWrite)
         let body = try await request.jsonObject()
         let intent = try fields(body, TenantAccount.SetMember.init(fields:))
-        try checkGrant(of: intent.permissions, by: try context.principal(), tenant)
+        let present = tenant.record.members[intent.subject]?.permissions ?? []
+        try checkGrant(of: intent.permissions.union(present), by: try context.principal(), tenant)
         return try await change(request, context, tenant, body: body.bytes) {
             stamp, state throws(TenantAccount.Refused) in
             try TenantAccount.setMember(intent, stamp, state)

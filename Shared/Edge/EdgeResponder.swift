@@ -33,8 +33,7 @@ public struct EdgeResponder: HTTPResponder {
         do {
             response = try await answer(request, route: route, context: &context)
         } catch {
-            let isRead = request.method == .get || request.method == .head
-            let problem = Problem(error, isRead: isRead)
+            let problem = Problem(error)
             log(error, as: problem, context)
             response = problem.response(correlationID: context.correlationID)
         }

@@ -4,11 +4,10 @@ public import Postgres
 
 extension Problem {
     /// What a failure of the database means to a client.
-    /// - Parameter isRead: a read whose connection was lost simply can be repeated; a write's outcome is unknown.
-    public init(postgres error: PostgresError, isRead: Bool = false) {
+    ///
+    /// A lost connection means that nothing was done: only who appends can leave an outcome unknown, and says so itself.
+    public init(postgres error: PostgresError) {
         switch error.kind {
-        case .connectionLost where !isRead:
-            self.init(.outcomeUnknown)
         case .connectionFailed, .connectionLost, .deadlineExceeded, .poolWaitExceeded, .cancelled, .closed:
             self.init(.unavailable)
         case .decoding, .invalidConfiguration:
@@ -28,10 +27,10 @@ extension Problem {
     }
 
     /// What any error means to a client. Unknown ones say nothing of their insides.
-    init(_ error: any Error, isRead: Bool) {
+    init(_ error: any Error) {
         switch error {
         case let problem as Problem: self = problem
-        case let error as PostgresError: self.init(postgres: error, isRead: isRead)
+        case let error as PostgresError: self.init(postgres: error)
         case let error as any HTTPResponseError: self.init(.standing(for: error.status.code))
         case is CancellationError: self.init(.unavailable)
         default: self.init(.internalError)

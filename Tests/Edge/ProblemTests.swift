@@ -50,7 +50,7 @@ import Testing
     @Test(
         arguments: [
             (.connectionFailed, "unavailable"), (.poolWaitExceeded, "unavailable"), (.closed, "unavailable"),
-            (.deadlineExceeded, "unavailable"), (.cancelled, "unavailable"), (.connectionLost, "outcome_unknown"),
+            (.deadlineExceeded, "unavailable"), (.cancelled, "unavailable"), (.connectionLost, "unavailable"),
             (.decoding, "internal"), (.invalidConfiguration, "internal"), (.server(sqlState: "40001"), "conflict"),
             (.server(sqlState: "40P01"), "conflict"), (.server(sqlState: "23505"), "conflict"),
             (.server(sqlState: "55P03"), "unavailable"), (.server(sqlState: "57014"), "unavailable"),
@@ -63,7 +63,7 @@ import Testing
     }
 
     @Test func `a read whose connection was lost can simply be repeated`() {
-        #expect(Problem(postgres: PostgresError(.connectionLost, ""), isRead: true).code == .unavailable)
+        #expect(Problem(postgres: PostgresError(.connectionLost, "")).code == .unavailable)
     }
 
     @Test func `whatever a handler throws becomes a problem without internals`() async throws {
@@ -86,7 +86,7 @@ import Testing
             #expect(away.status == .serviceUnavailable)
             #expect(away.headers[.retryAfter] == "1")
             #expect(!String(buffer: away.body).contains("10.0.0.1"))
-            #expect(try await client.execute(uri: "/lost", method: .post).problem == "outcome_unknown")
+            #expect(try await client.execute(uri: "/lost", method: .post).problem == "unavailable")
             let framework = try await client.execute(uri: "/framework", method: .get)
             #expect(framework.status == .badRequest)
             #expect(framework.problem == "bad_request")

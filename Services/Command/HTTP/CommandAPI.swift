@@ -7,6 +7,7 @@ import HTTPTypes
 import Hummingbird
 import Identity
 import JSON
+import Logging
 
 /// What every route that writes is made of: it turns a request into an intent and an outcome into an answer.
 struct CommandAPI: Sendable {
@@ -36,12 +37,13 @@ struct CommandAPI: Sendable {
     ///   - stream: see `Executor.execute`.
     func answer(
         _ request: Request, _ context: EdgeContext, _ tenant: TenantID, body: [UInt8], on stream: StreamID? = nil,
-        shape: (Executed) -> Shape = { _ in .change },
+        shape: (Executed) async throws -> Shape = { _ in .change },
         decide: (inout Decision) async throws -> Void
     ) async throws -> Response {
         do {
+            let token = try await tokens.maker(tenant)
             let executed = try await execute(request, context, tenant, body: body, on: stream, decide: decide)
-            return try await respond(executed, tenant, shape(executed))
+            return respond(executed, try await shape(executed), token)
         } catch let error {
             throw Problem(deciding: error) ?? error
         }
@@ -52,17 +54,26 @@ struct CommandAPI: Sendable {
         decide: (inout Decision) async throws -> Void
     ) async throws -> Executed {
         let principal = try context.principal()
-        return try await executor.execute(
+        let metadata = try context.metadata(commandID: .version7(), causationID: nil)
+        let executed = try await executor.execute(
             IntentContext(
-                tenant: tenant, metadata: try context.metadata(commandID: .version7(), causationID: nil),
+                tenant: tenant, metadata: metadata,
                 key: try request.idempotencyKey(),
                 fingerprint: fingerprints.of(
                     principal: principal.actor, method: request.method.rawValue, path: request.uri.string, body: body),
                 ifMatch: try request.ifMatch()),
             on: stream, decide: decide)
+        // Ties the request's log line to the events, and by their position to what projected them.
+        context.logger.info(
+            executed.isReplayed ? "replayed" : executed.events.isEmpty ? "already true" : "appended",
+            metadata: [
+                "command_id": "\(metadata.commandID.text)", "position": "\(executed.receipt.position)",
+                "events": "\(executed.events.map(\.type).joined(separator: ","))",
+            ])
+        return executed
     }
 
-    func respond(_ executed: Executed, _ tenant: TenantID, _ shape: Shape) async throws -> Response {
+    func respond(_ executed: Executed, _ shape: Shape, _ token: (Int64) -> String) -> Response {
         let receipt = executed.receipt
         let id = receipt.stream.typeID.description
         var writer = JSONWriter()
@@ -86,7 +97,7 @@ struct CommandAPI: Sendable {
         writer.endObject()
 
         var headers: HTTPFields = [:]
-        headers[.closterPosition] = try await tokens.text(tenant, receipt.position)
+        headers[.closterPosition] = token(receipt.position)
         if executed.isReplayed { headers[.idempotencyReplayed] = "true" }
         let isCreated = shape.isCreation && !executed.events.isEmpty
         if isCreated, shape.isReadable { headers[.location] = location(of: receipt.stream) }
@@ -127,15 +138,15 @@ extension Request {
         return key
     }
 
-    /// The version part of an ETag; nil where there is no precondition, or any version will do.
+    /// The version part of a strong ETag, `"<version>-<digest>"`; nil where there is no precondition, or any version
+    /// will do.
     func ifMatch() throws -> Int64? {
         guard let text = try header(.ifMatch), text != "*" else { return nil }
-        let tag = text.hasPrefix("W/") ? text.dropFirst(2) : text[...]
-        guard tag.count > 2, tag.hasPrefix("\""), tag.hasSuffix("\""),
-            let version = Int64(tag.dropFirst().dropLast().prefix { $0 != "-" }), version > 0
-        else {
-            throw Problem(.invalidHeader, "If-Match must be one ETag, as a read gives it")
-        }
+        let tag = text.dropFirst().dropLast()
+        let digits = tag.prefix { ("0"..."9").contains($0) }, rest = tag.dropFirst(digits.count)
+        guard text.count > 2, text.hasPrefix("\""), text.hasSuffix("\""), !tag.contains("\""),
+            !digits.hasPrefix("0"), rest.isEmpty || rest.hasPrefix("-"), let version = Int64(digits)
+        else { throw Problem(.invalidHeader, "If-Match must be one ETag, as a read gives it") }
         return version
     }
 }

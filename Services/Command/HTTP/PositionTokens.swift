@@ -17,8 +17,10 @@ final class PositionTokens: Sendable {
         self.shard = shard
     }
 
-    func text(_ tenant: TenantID, _ position: Int64) async throws -> String {
-        PositionToken(shard: shard, epoch: try await currentEpoch(), tenant: tenant, position: position).text
+    /// A maker of tokens, to be had before anything is appended: an answer must not fail once its intent is durable.
+    func maker(_ tenant: TenantID) async throws(PostgresError) -> @Sendable (Int64) -> String {
+        let epoch = try await currentEpoch()
+        return { [shard] in PositionToken(shard: shard, epoch: epoch, tenant: tenant, position: $0).text }
     }
 
     private func currentEpoch() async throws(PostgresError) -> Int64 {

@@ -45,21 +45,15 @@ struct ImportRoutes {
         do { _ = try decide(bytes: 0, sha256: "") } catch { throw Problem(deciding: error) ?? error }
         _ = try request.idempotencyKey()
 
-        let stored = try await files.store(
-            request.parts(limit: Self.limit), tenant: tenant.id, import: stamp.id)
-        let stream = StreamID(Import.self, stamp.id)
+        let token = try await api.tokens.maker(tenant.id)
+        let executed: Executed
         do {
-            let executed = try await api.execute(request, context, tenant.id, body: Array(stored.sha256.utf8)) {
-                decision in
+            let stored = try await files.store(
+                request.parts(limit: Self.limit), tenant: tenant.id, import: stamp.id)
+            executed = try await api.execute(request, context, tenant.id, body: Array(stored.sha256.utf8)) { decision in
                 let state = try await decision.load(Import.self, stamp.id)
                 decision.append(try decide(bytes: stored.bytes, sha256: stored.sha256), to: state)
             }
-            if executed.receipt.stream != stream {
-                // The key had been used: the first request's file is the one.
-                try await files.drop(tenant: tenant.id, import: stamp.id)
-            }
-            runner.wake()
-            return try await api.respond(executed, tenant.id, .init(isCreation: true, status: .accepted))
         } catch {
             if case ExecutionFailure.outcomeUnknown = error {
             } else {
@@ -67,6 +61,12 @@ struct ImportRoutes {
             }
             throw Problem(deciding: error) ?? error
         }
+        if executed.receipt.stream != StreamID(Import.self, stamp.id) {
+            // The key had been used: the first request's file is the one. What cannot be dropped now is swept later.
+            try? await files.drop(tenant: tenant.id, import: stamp.id)
+        }
+        runner.wake()
+        return api.respond(executed, .init(isCreation: true, status: .accepted), token)
     }
 }
 

@@ -79,11 +79,13 @@ struct TenantRoutes {
             request, context, tenant, body: body.bytes,
             shape: { executed in
                 // The key is shown once, to who made it; nothing that is stored could show it again.
-                executed.isReplayed
-                    ? .init(isCreation: true, isReadable: false)
-                    : .init(
+                guard executed.isReplayed else {
+                    return .init(
                         isCreation: true, isReadable: false,
                         members: ["key_id": .string(id), "key": .string(key.text)])
+                }
+                let first = try await createdKey(tenant.id, executed.receipt)
+                return .init(isCreation: true, isReadable: false, members: ["key_id": first, "key": .null])
             }
         ) { stamp, state throws(TenantAccount.Refused) in
             try TenantAccount.createKey(intent, id: id, hash: key.hash, stamp, state)
@@ -100,7 +102,7 @@ struct TenantRoutes {
 
     private func change(
         _ request: Request, _ context: EdgeContext, _ tenant: Tenant, body: [UInt8],
-        shape: (Executed) -> CommandAPI.Shape = { _ in .change },
+        shape: (Executed) async throws -> CommandAPI.Shape = { _ in .change },
         decide: (Stamp, TenantAccount.State) throws(TenantAccount.Refused) -> [TenantAccount.Event]
     ) async throws -> Response {
         let stamp = Stamp(id: tenant.id.uuid, at: context.receivedAt)
@@ -111,6 +113,14 @@ struct TenantRoutes {
             let account = try await decision.load(TenantAccount.self, stamp.id)
             decision.append(try decide(stamp, account.state), to: account)
         }
+    }
+
+    /// The id of the key that an earlier request made.
+    private func createdKey(_ tenant: TenantID, _ receipt: Receipt) async throws -> JSONValue {
+        let rows = try await pool.query(
+            EventReader.range(tenant, from: receipt.position, to: receipt.position), tenant: tenant.uuid)
+        guard let event = try EventReader.decode(rows).first else { return .null }
+        return try JSONValue(parsing: event.data)["key_id"] ?? .null
     }
 
     /// Nobody gives, or takes away, what they may not do themselves.

@@ -101,12 +101,12 @@ import Testing
                     var kills = 0
                     while !Task.isCancelled {
                         // Long enough between kills for a batch to get through, at a moment that nothing agrees on.
-                        _ = try await killer.query("SELECT pg_sleep(0.01 + random() * 0.05)")
+                        _ = try await killer.query("SELECT pg_sleep(0.01 + random() * 0.05)", cancellable: false)
                         let rows = try await killer.query(
                             """
                             SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
                             WHERE usename = 'closter_command' AND datname = current_database()
-                            """)
+                            """, cancellable: false)
                         kills += try rows[0].decode(0, as: Int.self)
                     }
                     return kills

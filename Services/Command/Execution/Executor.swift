@@ -114,7 +114,7 @@ final class Executor: Sendable {
             var no: (any Error)?
             do { try await reading { try await decide(&decision) } } catch { no = error }
             // The precondition comes before every rule of the business.
-            no = preconditionFailure(context.ifMatch, decision) ?? no
+            no = failedPrecondition(context.ifMatch, decision) ?? no
             if let no {
                 // A no on the ground of a cached state is only a reason to look again.
                 guard decision.usesCache else { throw no }
@@ -152,7 +152,7 @@ final class Executor: Sendable {
     }
 
     /// A stream that does not exist has no version to differ: that it is unknown says more.
-    private func preconditionFailure(_ ifMatch: Int64?, _ decision: Decision) -> ExecutionFailure? {
+    private func failedPrecondition(_ ifMatch: Int64?, _ decision: Decision) -> ExecutionFailure? {
         guard let ifMatch, let primary = decision.primary,
             let actual = decision.expectations.first(where: { $0.stream == primary.stream })?.version,
             actual != 0, actual != ifMatch

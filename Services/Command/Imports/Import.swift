@@ -115,6 +115,13 @@ extension Import.Refused {
         case .over: "the import is over"
         }
     }
+
+    var pointer: String? {
+        switch self {
+        case .currency: "/currency"
+        case .unknown, .over: nil
+        }
+    }
 }
 
 extension ImportRecord.Counts {

@@ -5,7 +5,7 @@ import JSON
 /// The three-way merge of an item: what the file said at the last import (base), what it says now, what is current.
 ///
 /// A field, and each attribute by itself, takes the file's value where that differs from the base and the current one
-/// does not. What the file has no column for is left alone.
+/// does not. Where both say the same, the base follows. What the file has no column for is left alone.
 struct ImportMerge {
     /// The file's values after this import: the base of the next.
     private(set) var base: JSONObject
@@ -31,12 +31,12 @@ struct ImportMerge {
         for (name, theirs) in variant.values {
             guard let field = ItemField(rawValue: name) else { continue }
             let before = merge.base[name]?.stated ?? field.unstated
-            guard theirs != before, theirs != current[name] else { continue }
-            guard current[name] == before else {
+            guard theirs != before else { continue }
+            guard current[name] == before || current[name] == theirs else {
                 merge.kept.append(name)
                 continue
             }
-            merge.changes[name] = theirs
+            if current[name] != theirs { merge.changes[name] = theirs }
             merge.current[name] = theirs
             merge.base[name] = theirs
         }
@@ -49,8 +49,8 @@ struct ImportMerge {
         if JSONValue.object(attributes.current) != current[name] {
             merge.changes[name] = .object(attributes.current)
             merge.current[name] = .object(attributes.current)
-            merge.base[name] = .object(attributes.base)
         }
+        if attributes.base != base[name]?.objectValue ?? [:] { merge.base[name] = .object(attributes.base) }
         return merge
     }
 
@@ -70,8 +70,8 @@ struct ImportMerge {
                 continue
             }
             let value = value.stated
-            guard value != base[key], value != current[key] else { continue }
-            guard current[key] == base[key] else {
+            guard value != base[key] else { continue }
+            guard current[key] == base[key] || current[key] == value else {
                 kept.append(key)
                 continue
             }
@@ -87,6 +87,8 @@ struct ImportMerge {
         kept += inner.kept.map { "\(key).\($0)" }
         if inner.current != current[key]?.objectValue ?? [:] {
             current[key] = inner.current.isEmpty ? Optional.none : .object(inner.current)
+        }
+        if inner.base != base[key]?.objectValue ?? [:] {
             base[key] = inner.base.isEmpty ? Optional.none : .object(inner.base)
         }
     }

@@ -75,71 +75,101 @@ struct ImportPlan: Equatable {
     ) throws -> ImportPlan {
         guard !item.isDeleted else { return ImportPlan(outcome: .unchanged, reason: "the item was deleted here") }
         let merge = try ImportMerge(item).merging(variant)
-        let imported = ImportedItem(key: item.importKey ?? variant.key, values: merge.base)
-        let itemEvents =
-            merge.changes.isEmpty
-            ? [] : try Item.update(Item.Update(changes: merge.changes, imported: imported), context.item, item)
-        var listed = try change(listing, variant, context)
+        var listed = try change(listing, base: item.listingBase ?? listing?.importBase, variant, context)
         listed.kept = merge.kept + listed.kept
+        var values = merge.base
+        values[ImportPlan.listingBase] = listed.base.map(\.json)
+        let imported = ImportedItem(key: item.importKey ?? variant.key, values: values)
+        let itemEvents = try Item.update(
+            Item.Update(changes: merge.changes, imported: imported), context.item, item)
         var reasons = listed.kept.isEmpty ? [] : ["kept as it was changed here: \(listed.kept.joined(separator: ", "))"]
         reasons += listed.remarks
         return ImportPlan(
             item: itemEvents, listing: listed.events,
-            outcome: itemEvents.isEmpty && listed.events.isEmpty ? .unchanged : .changed,
+            outcome: merge.changes.isEmpty && listed.events.isEmpty ? .unchanged : .changed,
             reason: reasons.isEmpty ? nil : reasons.joined(separator: "; "))
     }
+
+    // STORED NAME (in ImportedItem.values): a listing's base that no event of the listing carries, as nothing happened
+    // to the listing when the base moved. It goes before the listing's own.
+    fileprivate static let listingBase = "listing"
 
     private struct Listed {
         var events: [Listing.Event] = []
         var kept: [String] = []
         var remarks: [String] = []
+        /// The base of the next import, where it is not what the listing itself carries.
+        var base: ImportedListing?
     }
 
     /// The file publishes a draft and pauses what it no longer publishes. It never resumes: who paused is not for the
     /// file to know. What has ended stays so.
     private static func change(
-        _ current: Listing.State, _ variant: ImportVariant, _ context: Context
+        _ current: Listing.State, base: ImportedListing?, _ variant: ImportVariant, _ context: Context
     ) throws -> Listed {
         var listed = Listed()
-        guard let listing = current, var base = listing.importBase else { return listed }
+        guard let listing = current, var base, let carried = listing.importBase else { return listed }
         let isPublished = context.publish ? variant.isPublished ?? base.published : base.published
         let hasNewPrice = base.price != variant.price
+        func finished() -> Listed {
+            var listed = listed
+            let carried = Listing.fold(listed.events, from: listing)?.importBase ?? carried
+            listed.base = base == carried ? nil : base
+            return listed
+        }
         guard listing.status.isOpen else {
             if hasNewPrice || base.published != isPublished { listed.remarks = ["the listing has ended"] }
-            return listed
+            return finished()
         }
         func state() -> Listing.State { Listing.fold(listed.events, from: listing) }
 
-        if hasNewPrice, listing.price == base.price {
+        if hasNewPrice, listing.price == variant.price {
+            base.price = variant.price
+        } else if hasNewPrice, listing.price == base.price {
             base.price = variant.price
             let intent = Listing.SetPrice(price: variant.price, imported: base)
             listed.events += try Listing.setPrice(intent, context.terms, context.listing, state())
-        } else if hasNewPrice, listing.price != variant.price {
+        } else if hasNewPrice {
             listed.kept = ["price"]
         }
         if isPublished != base.published {
-            base.published = isPublished
             switch (isPublished, listing.status) {
             case (true, .draft):
+                base.published = true
                 listed.events += try Listing.publish(context.listing, state(), imported: base)
             case (true, .paused):
                 listed.remarks = ["the listing is paused and stays so"]
             case (false, .published):
+                base.published = false
                 listed.events += try Listing.pause(context.listing, state(), imported: base)
-            case (true, .published), (false, .draft), (false, .paused), (_, .ended):
+            case (true, .published), (false, .draft), (false, .paused):
+                base.published = isPublished
+            case (_, .ended):
                 break
             }
         }
-        return listed
+        return finished()
+    }
+}
+
+extension ItemRecord {
+    /// What the import's file last said of the listing, where no event of the listing could carry it.
+    fileprivate var listingBase: ImportedListing? {
+        guard let base = imported?["values"]?[ImportPlan.listingBase] else { return nil }
+        return ImportedListing(base, key: importKey)
     }
 }
 
 extension ListingRecord {
-    /// What the import's file last said.
-    var importBase: ImportedListing? {
-        guard let imported else { return nil }
-        return ImportedListing(
-            key: importKey, price: imported["price"].flatMap(Money.init(json:)),
-            published: imported["published"]?.boolValue ?? false)
+    /// What the import's file last said, as far as the listing's own events carry it.
+    fileprivate var importBase: ImportedListing? {
+        imported.map { ImportedListing($0, key: importKey) }
+    }
+}
+
+extension ImportedListing {
+    fileprivate init(_ json: JSONValue, key: String?) {
+        self.init(
+            key: key, price: json["price"].flatMap(Money.init(json:)), published: json["published"]?.boolValue ?? false)
     }
 }

@@ -1,7 +1,8 @@
 /// What each column of a Shopify product file means, in either dialect and any order.
 ///
 /// Names are compared without regard to case and to space around them. Columns with no meaning of their own become
-/// attributes named after them.
+/// attributes named after them, by the classic dialect's name where the other has one of its own: the same catalogue
+/// in the other dialect is no change.
 struct ShopifyColumns: Sendable {
     enum Role: Hashable, Sendable {
         case handle, title, body, vendor, type, tags, published, status, condition, googleCondition
@@ -41,7 +42,8 @@ struct ShopifyColumns: Sendable {
             let role = Self.roles[folded]
             if let role, let other = roles.updateValue(column, forKey: role) { throw .twice(header[other], name) }
             if let role, !Self.keptRoles.contains(role) { continue }
-            let key = keys.unused(name.snakeCased.isEmpty ? "column_\(column + 1)" : name.snakeCased)
+            let named = (Self.classicNames[folded] ?? name).snakeCased
+            let key = keys.unused(named.isEmpty ? "column_\(column + 1)" : named)
             keys.insert(key)
             attributes.append(
                 Attribute(
@@ -100,6 +102,24 @@ struct ShopifyColumns: Sendable {
         }
         return roles
     }()
+
+    // STORED NAMES (keys of attributes): only ever add.
+    /// The classic dialect's name of a column that becomes an attribute, by its other names.
+    private static let classicNames = [
+        "variant condition": "condition",
+        "inventory quantity": "variant inventory qty", "variant inventory quantity": "variant inventory qty",
+        "barcode": "variant barcode",
+        "compare-at price": "variant compare at price", "compare at price": "variant compare at price",
+        "variant compare-at price": "variant compare at price",
+        "charge tax": "variant taxable", "tax code": "variant tax code",
+        "inventory tracker": "variant inventory tracker",
+        "continue selling when out of stock": "variant inventory policy",
+        "weight value (grams)": "variant grams", "weight unit for display": "variant weight unit",
+        "requires shipping": "variant requires shipping", "fulfillment service": "variant fulfillment service",
+        "google shopping / manufacturer part number (mpn)": "google shopping / mpn",
+        "google shopping / ad group name": "google shopping / adwords grouping",
+        "google shopping / ads labels": "google shopping / adwords labels",
+    ]
 
     private static func isOfProduct(_ name: String) -> Bool {
         ["gift card", "seo title", "seo description", "product category", "collection"].contains(name)

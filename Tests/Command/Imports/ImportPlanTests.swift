@@ -95,6 +95,68 @@ import Testing
         try shop.import()
         shop.edit(["title": "Blue Shirt"])
         shop.row["Title"] = "Blue Shirt"
+        let plan = try shop.import()
+        #expect(plan.outcome == .unchanged && plan.reason == nil)
+        #expect(try shop.import() == ImportPlan(outcome: .unchanged))
+    }
+
+    @Test func `where the file follows an operator the base follows the file`() throws {
+        var shop = Shop()
+        shop.row["Cost per item"] = "1"
+        try shop.import()
+        var attributes = try #require(shop.item?.attributes)
+        attributes["variant_grams"] = "2"
+        attributes["internal"] = ["cost_per_item": "2", "variant_inventory_qty": "1"]
+        shop.edit(["title": "Two", "attributes": .object(attributes)])
+        shop.list(.priceChanged(.init(itemID: itemID, price: pln(6000), previous: pln(5000))))
+        for (column, value) in [("Title", "Two"), ("Variant Grams", "2"), ("Cost per item", "2")] {
+            shop.row[column] = value
+        }
+        shop.row["Variant Price"] = "60"
+        let met = try shop.import()
+        #expect(met.outcome == .unchanged && met.reason == nil && met.listing.isEmpty)
+        guard case .updated(let event)? = met.item.first?.event else { throw Unexpected() }
+        #expect(event.changes.isEmpty && met.item.count == 1)
+        try shop.store()
+        #expect(try shop.import() == ImportPlan(outcome: .unchanged))
+
+        for (column, value) in [("Title", "Three"), ("Variant Grams", "3"), ("Cost per item", "3")] {
+            shop.row[column] = value
+        }
+        shop.row["Variant Price"] = "70"
+        let plan = try shop.import()
+        #expect(plan.outcome == .changed && plan.reason == nil)
+        #expect(shop.item?.title == "Three" && shop.item?.attributes["variant_grams"] == "3")
+        #expect(shop.item?.attributes["internal"]?["cost_per_item"] == "3" && shop.listing?.price == pln(7000))
+        #expect(try shop.import() == ImportPlan(outcome: .unchanged))
+    }
+
+    @Test func `a price that is met, left and met again is the base each time`() throws {
+        var shop = Shop()
+        try shop.import()
+        for (operators, next) in [(6000, "70"), (8000, "50"), (6000, "70")] {
+            let previous = try #require(shop.listing?.price)
+            shop.list(.priceChanged(.init(itemID: itemID, price: pln(Int64(operators)), previous: previous)))
+            shop.row["Variant Price"] = "\(operators / 100)"
+            #expect(try shop.import().outcome == .unchanged)
+            shop.row["Variant Price"] = next
+            #expect(try shop.import().reason == nil)
+            #expect(shop.listing?.price == pln((Int64(next) ?? 0) * 100))
+            #expect(try shop.import() == ImportPlan(outcome: .unchanged))
+        }
+    }
+
+    @Test func `what an operator published before the file did is paused when the file no longer publishes it`() throws
+    {
+        var shop = Shop()
+        shop.row["Published"] = "false"
+        try shop.import()
+        shop.list(.published(.init(itemID: itemID, price: pln(5000))))
+        shop.row["Published"] = "true"
+        #expect(try shop.import().outcome == .unchanged)
+        #expect(try shop.import() == ImportPlan(outcome: .unchanged))
+        shop.row["Published"] = "false"
+        #expect(try shop.import().listing.map(\.type) == ["ListingPaused"])
         #expect(try shop.import() == ImportPlan(outcome: .unchanged))
     }
 

@@ -31,6 +31,7 @@ import Testing
                 try Import.request(request, in: euro, stamp, state)
             }
             .refuses(.currency(zloty, not: euro))
+        #expect(Import.Refused.currency(zloty, not: euro).pointer == "/currency")
     }
 
     @Test func `it runs, also again after a killed service, and is done once`() {

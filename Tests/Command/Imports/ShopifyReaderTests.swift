@@ -64,6 +64,22 @@ import Testing
         #expect(left.map(\.isPublished) == right.map(\.isPublished))
     }
 
+    @Test func `an attribute has one key in both dialects`() throws {
+        for (left, right) in [
+            ("Variant Inventory Qty", "Inventory quantity"), ("Variant Barcode", "Barcode"),
+            ("Variant Compare At Price", "Compare-at price"), ("Variant Grams", "Weight value (grams)"),
+            ("Variant Weight Unit", "Weight unit for display"), ("Variant Taxable", "Charge tax"),
+            ("Variant Inventory Policy", "Continue selling when out of stock"), ("Cost per item", "Cost per item"),
+            ("Google Shopping / MPN", "Google Shopping / Manufacturer part number (MPN)"),
+        ] {
+            func attributes(_ column: String) throws -> JSONObject? {
+                let row = ["Handle": "a", "Title": "A", "Price": "1", column: "1"]
+                return try lines(ShopifyFile(["Handle", "Title", "Price", column], row).text).first?.variant?.attributes
+            }
+            #expect(try attributes(left) == attributes(right), "\(right)")
+        }
+    }
+
     @Test func `published means what both columns say`() throws {
         func published(_ cells: [String: String], _ header: [String] = ShopifyFile.current) throws -> ImportVariant? {
             var row = ["URL handle": "a", "Title": "A", "Price": "1"]

@@ -87,6 +87,6 @@ stop_instance() {
         halt_cluster "$cluster" "$(server_programs "$(<"$cluster/PG_VERSION")")" ||
             fail "the Postgres server of $data does not stop (process $(cluster_pid "$cluster"))"
     fi
-    rm -f "$data"/run/*.pid
+    rm -f "$data"/run/*.pid "$data"/run/{go,released}
     return "$found"
 }

@@ -14,7 +14,20 @@ prepare_folders() {
     for log in "$data"/logs/*.log; do
         [[ ! -e $log ]] || (($(stat -c %s "$log") < 64 * 1024 * 1024)) || mv "$log" "$log.1"
     done
-    for log in "${services[@]}" supervisor; do : >>"$data/logs/$log.log"; done
+    for log in "${services[@]}" supervisor postgres; do
+        : >>"$data/logs/$log.log"
+        log_began[$log]=$(stat -c %s "$data/logs/$log.log")
+    done
+}
+
+# What this start has written to a log: an earlier run's last line would mislead.
+declare -A log_began=()
+log_of() { tail -c "+$((log_began[$1] + 1))" "$data/logs/$1.log"; }
+
+last_words() {
+    local line
+    line=$(log_of "$1" | tail -n 1)
+    printf '%s\n' "${line:-it has said nothing, see $data/logs}"
 }
 
 # Sets $cluster, $server_bin and $administrator, the URL of the database.
@@ -34,7 +47,7 @@ start_own_server() {
     configure_cluster "$cluster" "$server_bin" "$port"
     start_supervisor
     until wait_for_cluster "$server_bin" "$port"; do
-        (($(deaths postgres) < 3)) || fail "Postgres does not start: $(tail -n 1 "$data/logs/postgres.log")"
+        (($(deaths postgres) < 3)) || fail "Postgres does not start: $(last_words postgres)"
     done
     administrator=postgres://postgres:$password@127.0.0.1:$port/closter
     require_server "${administrator%/closter}/postgres" "the Postgres in $cluster"
@@ -88,13 +101,12 @@ make_token() {
 
 # It starts Postgres at once and the services when told, and ends with this process unless it is released.
 start_supervisor() {
-    supervised_from=$(($(wc -l <"$data/logs/supervisor.log") + 1))
     CLOSTER_INSTANCE=$data setsid "$here/lib/supervise" "$data" "$bin" "$cluster" "$server_bin" "$$" "${services[@]}" \
         </dev/null >>"$data/logs/supervisor.log" 2>&1 9<&- &
     supervisor=$!
     disown
     until supervisor_pid "$data" >/dev/null; do
-        alive "$supervisor" || fail "the supervisor does not start: $(tail -n 1 "$data/logs/supervisor.log")"
+        alive "$supervisor" || fail "the supervisor does not start: $(last_words supervisor)"
         sleep 0.02
     done
 }
@@ -104,14 +116,14 @@ start_services() {
     for service in "${services[@]}"; do
         write_service_environment "$data" "$base" "$service" "$administrator"
     done
-    kill -USR1 "$supervisor"
+    : >"$data/run/go"
 }
 
 # From now on the instance outlives this process.
-release_supervisor() { kill -USR2 "$supervisor"; }
+release_supervisor() { : >"$data/run/released"; }
 
 deaths() {
-    tail -n "+$supervised_from" "$data/logs/supervisor.log" | grep -c "\"message\":\"$1 ended " || true
+    log_of supervisor | grep -c "\"message\":\"$1 ended " || true
 }
 
 wait_for_services() {
@@ -124,12 +136,12 @@ wait_for_services() {
         until wait_ready 1 "$port" /readyz; do
             if [[ $tolerated != never ]] && ((SECONDS >= tolerated)) && wait_ready 1 "$port" /livez; then break; fi
             if (($(deaths "$service") >= 4)); then
-                fail "$service does not start: $(tail -n 1 "$data/logs/$service.log")"
+                fail "$service does not start: $(last_words "$service")"
             fi
-            ((SECONDS < until)) || fail "$service is not ready: ${answer_body:-$(tail -n 1 "$data/logs/$service.log")}"
+            ((SECONDS < until)) || fail "$service is not ready: ${answer_body:-$(last_words "$service")}"
         done
     done
-    supervisor_pid "$data" >/dev/null || fail "the supervisor has ended: $(tail -n 1 "$data/logs/supervisor.log")"
+    supervisor_pid "$data" >/dev/null || fail "the supervisor has ended: $(last_words supervisor)"
 }
 
 announce() {

@@ -5,10 +5,11 @@ import Logging
 import Postgres
 import ServiceLifecycle
 
-/// Carries imports out, one at a time in this process, and each in one process only.
+/// Carries imports out: two at a time in this process, of different tenants, and each in one process only. A tenant's
+/// imports go one after another.
 ///
 /// An import is gone on with until it has ended, whoever is killed meanwhile: what is to be done stands in the
-/// database, a session's advisory lock says who does it, and each line's intent takes effect once however often it is
+/// database, sessions' advisory locks say who does it, and each line's intent takes effect once however often it is
 /// run.
 final class ImportRunner: Service, Sendable {
     private let executor: Executor
@@ -17,7 +18,9 @@ final class ImportRunner: Service, Sendable {
     private let configuration: PostgresConfiguration
     private let poll: Duration
     private let logger: Logger
-    private let (bell, ring) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    private let bells = (0..<2).map { _ in
+        AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    }
 
     /// - Parameter poll: how often it looks for what others left behind.
     init(
@@ -34,22 +37,27 @@ final class ImportRunner: Service, Sendable {
 
     /// There may be something to do.
     func wake() {
-        ring.yield()
+        for bell in bells { bell.continuation.yield() }
     }
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            let timer = Task { [poll = self.poll, ring = self.ring] in
-                while !Task.isCancelled {
-                    try? await Task.sleep(for: poll)
-                    ring.yield()
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    while !Task.isCancelled {
+                        try? await Task.sleep(for: self.poll)
+                        self.wake()
+                    }
                 }
-            }
-            defer { timer.cancel() }
-            await self.runOpenImports()
-            for await _ in self.bell {
-                if Task.isCancelled { break }
-                await self.runOpenImports()
+                for bell in self.bells {
+                    group.addTask {
+                        await self.runOpenImports()
+                        for await _ in bell.stream {
+                            if Task.isCancelled { break }
+                            await self.runOpenImports()
+                        }
+                    }
+                }
             }
         }
     }
@@ -60,10 +68,14 @@ final class ImportRunner: Service, Sendable {
             guard !open.isEmpty else { return }
             let connection = try await PostgresConnection.connect(configuration, logger: logger)
             defer { Task { await connection.close() } }
+            // Whoever has one of a tenant's imports has those after it, too.
+            var busy: Set<TenantID> = []
             for row in open {
                 if Task.isCancelled { return }
-                try await runAlone(
-                    TenantID(try row.decode(0, as: UUID.self)), try row.decode(1, as: UUID.self), connection)
+                let tenant = TenantID(try row.decode(0, as: UUID.self))
+                guard !busy.contains(tenant) else { continue }
+                let isMine = try await runAlone(tenant, try row.decode(1, as: UUID.self), connection)
+                if !isMine { busy.insert(tenant) }
             }
         } catch is CancellationError {
             return
@@ -72,18 +84,23 @@ final class ImportRunner: Service, Sendable {
         }
     }
 
-    private func runAlone(_ tenant: TenantID, _ id: UUID, _ connection: PostgresConnection) async throws {
-        let name = "closter.import.\(id.claimed)"
+    /// - Returns: false if the tenant's imports have to wait: another has one under way, or this one failed for now.
+    private func runAlone(
+        _ tenant: TenantID, _ id: UUID, _ connection: PostgresConnection
+    ) async throws -> Bool {
+        let name = "closter.imports.\(tenant)"
         let rows = try await connection.query("SELECT pg_try_advisory_lock(hashtextextended(\(name), 0))")
-        guard let row = rows.first, try row.decode(0, as: Bool.self) else { return }
+        guard let row = rows.first, try row.decode(0, as: Bool.self) else { return false }
         do {
             try await ImportRun(
                 tenant: tenant, id: id, executor: executor, reader: reader, pool: pool, logger: logger
             ).run()
         } catch {
-            _ = try? await connection.query("SELECT pg_advisory_unlock(hashtextextended(\(name), 0))")
-            throw error
+            logger.warning("imports of a tenant wait", metadata: ["tenant": "\(tenant)", "error": "\(error)"])
+            _ = try await connection.query("SELECT pg_advisory_unlock(hashtextextended(\(name), 0))")
+            return false
         }
         _ = try await connection.query("SELECT pg_advisory_unlock(hashtextextended(\(name), 0))")
+        return true
     }
 }

@@ -28,6 +28,8 @@ struct ImportVariant: Sendable, Equatable {
     var price: Money
     /// Whether the product says it is published; nil where the file has no column for it.
     var isPublished: Bool?
+    /// The line before this one that has the same key.
+    var earlier: Int?
     /// What is worth saying about the row though it is imported.
     var notes: [String]
 }

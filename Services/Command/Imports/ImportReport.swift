@@ -11,6 +11,8 @@ struct ReportedLine: Sendable {
     var item: UUID?
     var listing: UUID?
     var correlationID: UUID
+    /// It is rejected only as another item has its SKU.
+    var wantsTakenSKU = false
 }
 
 /// The report of an import, line by line, beside its stream.
@@ -32,14 +34,14 @@ struct ImportReport: Sendable {
             ], tenant: tenant.uuid)
     }
 
-    /// The lines that are reported.
-    func numbers() async throws(PostgresError) -> Set<Int> {
+    /// The lines that are reported, and whether each was rejected.
+    func rejections() async throws(PostgresError) -> [Int: Bool] {
         let rows = try await pool.query(
-            "SELECT line FROM main.import_lines WHERE tenant_id = \(tenant.uuid) AND import_id = \(id)",
+            "SELECT line, outcome = 'rejected' FROM main.import_lines WHERE tenant_id = \(tenant.uuid) AND import_id = \(id)",
             tenant: tenant.uuid, lane: .slow, deadline: .seconds(30))
-        var numbers = Set<Int>(minimumCapacity: rows.count)
-        for row in rows { numbers.insert(try row.decode(0, as: Int.self)) }
-        return numbers
+        var rejections = [Int: Bool](minimumCapacity: rows.count)
+        for row in rows { rejections[try row.decode(0, as: Int.self)] = try row.decode(1, as: Bool.self) }
+        return rejections
     }
 
     func counts() async throws(PostgresError) -> ImportRecord.Counts {

@@ -54,7 +54,8 @@ struct ImportRun: Sendable {
         logger.info(
             "import ended",
             metadata: [
-                "tenant": "\(tenant)", "import": "\(id)", "correlation_id": "\(order.requested.correlationID)",
+                "tenant": "\(tenant)", "import": "\(id.claimed)",
+                "correlation_id": "\(order.requested.correlationID.claimed)",
                 "duration_ms": "\((ContinuousClock.now - started) / .milliseconds(1))",
             ])
     }
@@ -90,35 +91,78 @@ struct ImportRun: Sendable {
     }
 
     private func importLines(_ order: Order, _ survey: ShopifySurvey, isResumed: Bool) async throws {
-        let known = isResumed ? try await report.numbers() : []
+        let known = isResumed ? try await report.rejections() : [:]
         var reader = ShopifyReader(survey, currency: order.record.currency)
-        var waiting: [ImportLine] = []
+        var turns = ImportTurns()
+        var batch: [ImportLine] = []
         func flush() async throws {
             try Task.checkCancellation()
-            let lines = waiting.filter { !known.contains($0.number) }
-            waiting.removeAll(keepingCapacity: true)
-            try await report.add(try await importBatch(lines, order, isResumed: isResumed))
+            var lines: [ImportLine] = []
+            for line in batch {
+                switch known[line.number] {
+                case nil: lines.append(line)
+                case true?: turns.end(line, .rejected)
+                case false?: break
+                }
+            }
+            batch.removeAll(keepingCapacity: true)
+            for wave in ImportTurns.waves(lines) {
+                try await report.add(try await importWave(wave, &turns, order, isResumed: isResumed))
+            }
         }
         var number = 0
         while let chunk = try await files.chunk(number, tenant: tenant, import: id) {
             for line in try reader.read(chunk) {
-                waiting.append(line)
-                if waiting.count >= Self.batch { try await flush() }
+                batch.append(line)
+                if batch.count >= Self.batch { try await flush() }
             }
             number += 1
         }
-        waiting += try reader.finish()
+        batch += try reader.finish()
         try await flush()
+        try await importWaiting(&turns, order, isResumed: isResumed)
     }
 
-    private func importBatch(
-        _ lines: [ImportLine], _ order: Order, isResumed: Bool
+    /// Lines of which none has to wait for another.
+    private func importWave(
+        _ lines: [ImportLine], _ turns: inout ImportTurns, _ order: Order, isResumed: Bool
     ) async throws -> [ReportedLine] {
+        var reported: [ReportedLine] = []
+        var now: [ImportLine] = []
+        for line in lines {
+            let importer = ImportLineRun(run: self, order: order, line: line, isResumed: isResumed)
+            switch turns.turn(of: line) {
+            case .now: now.append(line)
+            case .later where turns.wait(line): break
+            case .later: now.append(line)
+            case .taken(let holder):
+                turns.end(line, .rejected)
+                reported.append(importer.rejected(for: holder))
+            }
+        }
+        let results = try await importTogether(now, order, isResumed: isResumed)
+        for line in now {
+            guard let result = results[line.number] else { continue }
+            if result.wantsTakenSKU, turns.wait(line) { continue }
+            turns.end(line, result.outcome)
+            reported.append(result)
+        }
+        return reported
+    }
+
+    /// What each line came to, by its number.
+    private func importTogether(
+        _ lines: [ImportLine], _ order: Order, isResumed: Bool
+    ) async throws -> [Int: ReportedLine] {
         let keys = lines.compactMap { if case .variant(let variant) = $0.content { variant.key } else { nil } }
+        guard !keys.isEmpty else {
+            let importers = lines.map { ImportLineRun(run: self, order: order, line: $0, isResumed: isResumed) }
+            return Dictionary(importers.map { ($0.line.number, $0.reportOnly()) }) { first, _ in first }
+        }
         let items = try await reader.holders(tenant, kind: ClaimKind.importItem, values: keys)
         let listings = try await reader.holders(tenant, kind: ClaimKind.importListing, values: keys)
         return try await withThrowingTaskGroup(of: ReportedLine.self) { group in
-            var reported: [ReportedLine] = []
+            var reported: [Int: ReportedLine] = [:]
             var rest = lines[...]
             func addNext() {
                 guard let line = rest.popFirst() else { return }
@@ -131,11 +175,44 @@ struct ImportRun: Sendable {
             }
             for _ in 0..<Self.concurrency { addNext() }
             while let line = try await group.next() {
-                reported.append(line)
+                reported[line.number] = line
                 addNext()
             }
             return reported
         }
+    }
+
+    /// Lines whose SKU was taken go again, one by one, for as long as that helps any. Backwards and forwards in turn:
+    /// SKUs that moved along by one line are free at once in one of the two.
+    private func importWaiting(_ turns: inout ImportTurns, _ order: Order, isResumed: Bool) async throws {
+        var isBackwards = true
+        var hasHelped = true
+        while hasHelped, !turns.waiting.isEmpty {
+            hasHelped = false
+            let lines = turns.next()
+            for line in isBackwards ? lines.reversed() : lines {
+                let result = try await importLate(line, turns, order, isResumed: isResumed)
+                if result.wantsTakenSKU, turns.wait(line) { continue }
+                hasHelped = true
+                turns.end(line, result.outcome)
+                try await report.add([result])
+            }
+            isBackwards.toggle()
+        }
+        for line in turns.last() {
+            let result = try await importLate(line, turns, order, isResumed: isResumed)
+            turns.end(line, result.outcome)
+            try await report.add([result])
+        }
+    }
+
+    private func importLate(
+        _ line: ImportLine, _ turns: ImportTurns, _ order: Order, isResumed: Bool
+    ) async throws -> ReportedLine {
+        try Task.checkCancellation()
+        let importer = ImportLineRun(run: self, order: order, line: line, isResumed: isResumed)
+        if let holder = turns.holder(of: line) { return importer.rejected(for: holder) }
+        return try await importTogether([line], order, isResumed: isResumed)[line.number] ?? importer.reportOnly()
     }
 
     // MARK: - The import's own stream
@@ -187,6 +264,11 @@ struct ImportLineRun: Sendable {
         }
     }
 
+    /// A variant that an earlier line has.
+    func rejected(for holder: Int) -> ReportedLine {
+        reported(.rejected, "the same handle and option values stand on line \(holder) already")
+    }
+
     /// - Parameters:
     ///   - item, listing: the streams that hold the variant, from an earlier import.
     func run(_ variant: ImportVariant, item: UUID?, listing: UUID?) async throws -> ReportedLine {
@@ -223,7 +305,9 @@ struct ImportLineRun: Sendable {
                     return try await self.run(variant, item: item, listing: listing)
                 }
             }
-            return reported(.rejected, ClaimRefusal(kind: kind, value: value, wasGuard: wasGuard).detail)
+            var line = reported(.rejected, ClaimRefusal(kind: kind, value: value, wasGuard: wasGuard).detail)
+            line.wantsTakenSKU = kind == ClaimKind.sku
+            return line
         }
     }
 

@@ -18,7 +18,7 @@ struct ShopifyReader: Sendable {
         /// Cells by column.
         var cells: [Int: String]
         var photos: [String]
-        /// The variants so far, by key, and their lines.
+        /// The variants so far, by key, and the last line of each.
         var variants: [String: Int] = [:]
     }
 
@@ -53,12 +53,9 @@ struct ShopifyReader: Sendable {
         defer { open[row.handle] = row.line < known.lastLine ? product : nil }
         if row.isOnlyImage, known.hasVariant || row[.title] == nil { return image(row, known) }
         do throws(ShopifyVariant.Rejected) {
-            let variant = try ShopifyVariant.read(
+            var variant = try ShopifyVariant.read(
                 row, columns, product: product.cells, photos: product.photos, currency)
-            if let line = product.variants[variant.key] {
-                return .rejected("the same handle and option values stand on line \(line) already")
-            }
-            product.variants[variant.key] = row.line
+            variant.earlier = product.variants.updateValue(row.line, forKey: variant.key)
             return .variant(variant)
         } catch {
             return .rejected(error.reason)

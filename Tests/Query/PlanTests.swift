@@ -96,6 +96,11 @@ import Testing
                 name: "listings, rare word", statement: listingList(Listings.latest).finding(query),
                 index: "listings_g1_pkey", isSorted: true),
             Read(
+                name: "listings, a glance", statement: listingList(Listings.latest).glancing(query), index: byTime),
+            Read(
+                name: "all listings, a glance", statement: listingList(Listings.cheapest, .full).glancing(query),
+                index: byPrice),
+            Read(
                 name: "listings, common word", statement: listingList(Listings.latest).walking(search: query),
                 index: byTime),
             Read(

@@ -67,6 +67,8 @@ struct DocumentRoutes: Sendable {
         guard !list.findsNothing else { return [] }
         let statement = list.statement(in: generation)
         guard let search = list.search else { return Array(try await query(statement.walking()))[...] }
+        let glanced = try await query(statement.glancing(search))
+        if glanced.count > list.limit { return Array(glanced)[...] }
         let found = try await query(statement.finding(search))
         if let first = found.first, try first.decode(3, as: Int.self) > ListStatement.mostFound {
             return Array(try await query(statement.walking(search: search)))[...]

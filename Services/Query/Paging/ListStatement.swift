@@ -40,6 +40,9 @@ struct ListStatement: Sendable {
     /// More matches than these are not gathered by id: see `walking`.
     static let mostFound = 5_000
 
+    /// Rows that a search looks at before it asks the index.
+    static let mostGlanced = 1_000
+
     var generation: Generation
     var visibility: Visibility
     /// All must hold. They speak of the row as `t`.
@@ -59,15 +62,25 @@ struct ListStatement: Sendable {
         "SELECT t.id, t.\(unescaped: sort.column) AS sort, t.\(unescaped: visibility.documentColumn) AS body"
     }
 
-    private func order(_ table: String, _ column: String) -> SQL {
-        let text =
-            " ORDER BY \(table).\(column)\(sort.direction), \(table).id\(sort.direction) LIMIT \(fetched)"
-        return SQL(text, [])
+    private func order(_ table: String, _ column: String, _ most: Int) -> SQL {
+        let direction = sort.direction
+        return SQL(" ORDER BY \(table).\(column)\(direction), \(table).id\(direction) LIMIT " + String(most), [])
     }
 
-    private func page(_ more: [SQL]) -> SQL {
+    private func page(_ columns: SQL, _ more: [SQL], _ most: Int) -> SQL {
         columns + " FROM \(unescaped: generation.table) t WHERE " + Self.join(conditions + more, " AND ")
-            + order("t", sort.column)
+            + order("t", sort.column, most)
+    }
+
+    /// Rows in sort order, without a sort: the pages of the parts, merged.
+    private func walk(_ columns: SQL, _ names: String, _ more: [SQL], _ most: Int) -> SQL {
+        let partitions = partitions.isEmpty ? [[]] : partitions.map { [$0] }
+        let pages = partitions.flatMap { partition in
+            sort.parts(after: after).map { part in page(columns, partition + part + more, most) }
+        }
+        if pages.count == 1 { return pages[0] }
+        return "SELECT \(unescaped: names) FROM (" + Self.join(pages.map { "(\($0))" }, " UNION ALL ") + ") p"
+            + order("p", "sort", most)
     }
 
     private static func join(_ parts: [SQL], _ separator: String) -> SQL {
@@ -83,13 +96,17 @@ struct ListStatement: Sendable {
     func walking(search: String? = nil) -> SQL {
         // A bare `@@` would be taken for rare, and every row gathered and sorted; a CASE is taken for a coin toss.
         let matches: [SQL] = search.map { ["CASE WHEN t.search @@ \($0)::tsquery THEN true ELSE false END"] } ?? []
-        let partitions = partitions.isEmpty ? [[]] : partitions.map { [$0] }
-        let pages = partitions.flatMap { partition in
-            sort.parts(after: after).map { part in page(partition + part + matches) }
-        }
-        if pages.count == 1 { return pages[0] }
-        return "SELECT p.id, p.sort, p.body FROM (" + Self.join(pages.map { "(\($0))" }, " UNION ALL ") + ") p"
-            + order("p", "sort")
+        return walk(columns, "p.id, p.sort, p.body", matches, fetched)
+    }
+
+    /// Looks for matches among the next `mostGlanced` rows in sort order. A common word fills its page there, and the
+    /// search index, which has to gather every match before it gives one, is not asked. Fewer rows than a page and one
+    /// more say nothing.
+    func glancing(_ search: String) -> SQL {
+        let rows = walk(
+            columns + ", t.search @@ \(search)::tsquery AS matches", "p.id, p.sort, p.body, p.matches", [],
+            Self.mostGlanced)
+        return "SELECT g.id, g.sort, g.body FROM (\(rows)) g WHERE g.matches" + order("g", "sort", fetched)
     }
 
     /// Gathers the matches by the search index, then sorts them: quick where few match.
@@ -101,7 +118,7 @@ struct ListStatement: Sendable {
         let place: [SQL] =
             parts.count == 1
             ? parts[0] : ["(" + Self.join(parts.map { Self.join($0, " AND ") }, " OR ") + ")"]
-        let found = page(["t.id IN (SELECT f.id FROM found f)"] + place)
+        let found = page(columns, ["t.id IN (SELECT f.id FROM found f)"] + place, fetched)
         let direction = sort.direction
         return """
             WITH found AS MATERIALIZED (

@@ -95,7 +95,7 @@ final class ImportRunner: Service, Sendable {
             try await ImportRun(
                 tenant: tenant, id: id, executor: executor, reader: reader, pool: pool, logger: logger
             ).run()
-        } catch where !Task.isCancelled {
+        } catch  where !Task.isCancelled {
             logger.warning("imports of a tenant wait", metadata: ["tenant": "\(tenant)", "error": "\(error)"])
             _ = try await connection.query("SELECT pg_advisory_unlock(hashtextextended(\(name), 0))")
             return false

@@ -54,8 +54,12 @@ public struct QueryParameters {
     }
 
     /// The text, nil where it is absent or empty.
-    public mutating func text(_ name: String, limit: Int = 500) -> String? {
-        guard let value = raw(name), !value.isEmpty else { return nil }
+    public mutating func text(_ name: String, limit: Int = 500, mayBeEmpty: Bool = true) -> String? {
+        guard let value = raw(name) else { return nil }
+        if value.isEmpty {
+            if !mayBeEmpty { fail(name, "empty", "must not be empty") }
+            return nil
+        }
         guard value.unicodeScalars.count <= limit else {
             fail(name, "too_long", "must not be longer than \(limit) characters")
             return nil

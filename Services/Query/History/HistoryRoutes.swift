@@ -49,7 +49,7 @@ struct HistoryRoutes: Sendable {
         let limit = parameters.limit()
         let scope = CursorScope(
             resource: "streams/\(stream)", tenant: tenant.id, visibility: .full, sort: "version")
-        let cursor = parameters.text("cursor")
+        let cursor = parameters.text("cursor", mayBeEmpty: false)
         try parameters.finish()
         var after: Int64 = 0
         if let cursor {

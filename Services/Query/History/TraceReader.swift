@@ -83,14 +83,17 @@ struct TraceReader: Sendable {
         """
     }
 
-    /// For each position and each live generation the first checkpoint that is not before it.
+    /// For each position and each live generation the first checkpoint that is not before it. Checkpoints are forgotten
+    /// after a day; where the one that took the position up is, the position is still covered, but when is not known.
     static func hopsStatement(_ positions: [Int64]) -> SQL {
         """
         SELECT p.number, g.projection, g.generation, c.position, c.tailed_at, c.committed_at
         FROM unnest(\(positions)) WITH ORDINALITY AS p (position, number)
         CROSS JOIN main.generations g
         LEFT JOIN LATERAL (
-            SELECT k.position, k.tailed_at, k.committed_at FROM main.checkpoints k
+            SELECT k.position, CASE WHEN k.previous < p.position THEN k.tailed_at END AS tailed_at,
+                   CASE WHEN k.previous < p.position THEN k.committed_at END AS committed_at
+            FROM main.checkpoints k
             WHERE k.projection = g.projection AND k.generation = g.generation AND k.position >= p.position
             ORDER BY k.position LIMIT 1
         ) c ON true

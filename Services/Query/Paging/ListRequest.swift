@@ -59,7 +59,8 @@ struct ListRequest: Sendable {
             scope.add("q", search ?? "")
         }
         limit = parameters.limit()
-        let cursor = parameters.text("cursor")
+        // An empty one would begin anew, and a client that goes on with it would never end.
+        let cursor = parameters.text("cursor", mayBeEmpty: false)
         try parameters.finish()
         if let cursor {
             guard let keyset = scope.keyset(cursor) else { throw Problem(.invalidCursor) }

@@ -13,8 +13,8 @@ public enum Audience: Sendable, CaseIterable {
 public enum ItemDocument {
     public static func status(of item: ItemRecord, _ listings: ItemListings) -> ItemStatus {
         if item.isDeleted { return .deleted }
-        if listings.hasOpen { return .listed }
-        return listings.hasSold ? .sold : .received
+        if listings.hasSold { return .sold }
+        return listings.hasOpen ? .listed : .received
     }
 
     /// A storefront sees an item while one of its listings is published.

@@ -76,6 +76,24 @@ public struct StateReader: Sendable {
         return holders
     }
 
+    /// The streams that hold values of a kind that begin with a prefix, in the order of the values.
+    public func holders(
+        _ tenant: TenantID, kind: String, prefix: String
+    ) async throws(PostgresError) -> [StreamID] {
+        let rows = try await pool.query(
+            """
+            SELECT category, stream_id FROM main.claims
+            WHERE tenant_id = \(tenant.uuid) AND kind = \(kind)
+              AND value >= \(prefix) AND value < \(prefix) || chr(1114111)
+            ORDER BY value
+            """, tenant: tenant.uuid)
+        var holders: [StreamID] = []
+        for row in rows {
+            holders.append(StreamID(category: try row.decode(0, as: String.self), id: try row.decode(1, as: UUID.self)))
+        }
+        return holders
+    }
+
     /// The outcome under a key, however old it is.
     public func outcome(_ tenant: TenantID, key: String) async throws(PostgresError) -> StoredOutcome? {
         let rows = try await pool.query(

@@ -39,7 +39,7 @@ import Testing
             ([.init(.published)], false, .listed, true),
             ([.init(.ended, endReason: .withdrawn)], false, .received, false),
             ([.init(.ended, endReason: .sold)], false, .sold, false),
-            ([.init(.ended, endReason: .sold), .init(.draft)], false, .listed, false),
+            ([.init(.ended, endReason: .sold), .init(.draft)], false, .sold, false),
             ([.init(.ended, endReason: .sold), .init(.ended, endReason: .expired)], false, .sold, false),
             ([.init(.ended, endReason: .sold)], true, .deleted, false),
             ([.init(.published)], true, .deleted, false),

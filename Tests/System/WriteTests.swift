@@ -94,6 +94,35 @@ import Testing
         }
     }
 
+    @Test func `what is sold on one channel is withdrawn from the others`() async throws {
+        try await Instance.with { instance in
+            let item = try await instance.write("POST", "/v1/items", Self.coat)
+            var listings: [String] = []
+            for channel in ["storefront", "market"] {
+                let listing = try await instance.write(
+                    "POST", "/v1/listings",
+                    [
+                        "item_id": item["id"], "price": ["amount": 100, "currency": "PLN"],
+                        "channel": .string(channel),
+                    ])
+                listings.append(listing["id"].stringValue ?? "")
+                _ = try await instance.write("POST", "/v1/listings/\(listings.last ?? "")/publish")
+            }
+            let sale = try await instance.write(
+                "POST", "/v1/listings/\(listings[0])/end",
+                ["reason": "sold", "price": ["amount": 100, "currency": "PLN"]])
+            #expect(sale["id"].stringValue == listings[0])
+            #expect(sale["events"].arrayValue?.count == 2)
+            let after = ["Closter-After": sale.headers["closter-position"] ?? "", "Prefer": "wait=10"]
+            let all = instance.asOperator.merging(after) { $1 }
+            #expect(try await instance.read("/v1/listings/\(listings[0])", all)["end_reason"] == "sold")
+            #expect(try await instance.read("/v1/listings/\(listings[1])", all)["end_reason"] == "withdrawn")
+            #expect(try await instance.read("/v1/items/\(item["id"].stringValue ?? "")", all)["status"] == "sold")
+            let storefront = instance.asStorefront.merging(after) { $1 }
+            #expect(try await instance.read("/v1/listings", storefront)["data"].arrayValue?.isEmpty == true)
+        }
+    }
+
     @Test func `bad input gets a clear answer and changes nothing`() async throws {
         try await Instance.with { instance in
             let before = try await instance.read("/v1/events?limit=200")["data"].arrayValue?.count

@@ -38,6 +38,11 @@ struct Decision {
         return snapshot
     }
 
+    /// The streams that hold claims now. Nothing keeps others from taking more of them before the intent is appended.
+    func holders(kind: String, prefix: String) async throws -> [UUID] {
+        try await reader.holders(tenant, kind: kind, prefix: prefix).map(\.id)
+    }
+
     /// Appends events to a loaded stream, with the claims that follow from the change of its state.
     mutating func append<A: StoredAggregate>(_ events: [A.Event], to snapshot: Snapshot<A>, guards: [Claim] = []) {
         guard !events.isEmpty else { return }

@@ -1,5 +1,7 @@
+import Documents
 import Edge
 import EventSourcing
+import Events
 import Foundation
 import Hummingbird
 import Identity
@@ -32,10 +34,30 @@ struct ListingRoutes {
                 try Listing.resume(stamp, state)
             }
         }
-        router.post("/v1/listings/:id/end") { request, context in
-            try await change(request, context, Listing.End.init(fields:)) {
-                intent, terms, stamp, state throws(Listing.Refused) in
-                try Listing.end(intent, terms, stamp, state)
+        router.post("/v1/listings/:id/end", use: end)
+    }
+
+    /// What is sold on one channel is withdrawn from the others in the same transaction: there is exactly one. A draft
+    /// that is created at the same moment may stay, and can never be published.
+    @Sendable private func end(_ request: Request, _ context: EdgeContext) async throws -> Response {
+        let tenant = try context.require(.listingsWrite)
+        let stamp = Stamp(id: try context.id("id", prefix: Listing.prefix), at: context.receivedAt)
+        let body = try await request.jsonObject()
+        let intent = try fields(body, Listing.End.init(fields:))
+        let terms = try Listing.Terms(tenant)
+        return try await api.answer(
+            request, context, tenant.id, body: body.bytes, on: StreamID(Listing.self, stamp.id)
+        ) { decision in
+            let listing = try await decision.load(Listing.self, stamp.id)
+            let ended = try Listing.end(intent, terms, stamp, listing.state)
+            decision.append(ended, to: listing)
+            guard intent.reason == .sold, !ended.isEmpty, let item = listing.state?.itemID else { return }
+            let open = try await decision.holders(kind: ClaimKind.openListing, prefix: item.claimed + "/")
+            for id in open where id != stamp.id {
+                let other = try await decision.load(Listing.self, id)
+                let withdrawal = Listing.End(reason: .withdrawn, price: nil)
+                decision.append(
+                    try Listing.end(withdrawal, terms, Stamp(id: id, at: stamp.at), other.state), to: other)
             }
         }
     }

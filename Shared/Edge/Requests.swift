@@ -126,7 +126,14 @@ extension Problem {
 }
 
 extension StringProtocol {
+    /// Without the white space that HTTP allows round a field's value (RFC 9110 §5.6.3). Over bytes: a token has
+    /// hundreds of characters, and every request has one.
     var trimmed: String {
-        String(drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
+        func isInk(_ byte: UInt8) -> Bool { byte != UInt8(ascii: " ") && byte != UInt8(ascii: "\t") }
+        let text = Substring(self)
+        guard let first = text.utf8.firstIndex(where: isInk), let last = text.utf8.lastIndex(where: isInk) else {
+            return ""
+        }
+        return String(text[first..<text.utf8.index(after: last)])
     }
 }

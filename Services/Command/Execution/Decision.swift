@@ -32,7 +32,15 @@ struct Decision {
     /// Loads a stream. The intent depends on its version from here on. The first one loaded is the intent's primary
     /// stream, the one the answer speaks of.
     mutating func load<A: StoredAggregate>(_ type: A.Type, _ id: UUID) async throws -> Snapshot<A> {
-        let snapshot = try await read(type, id)
+        depend(on: try await read(type, id))
+    }
+
+    /// A stream whose identifier was just made: there is nothing to read, and append checks that it does not exist.
+    mutating func begin<A: StoredAggregate>(_ type: A.Type, _ id: UUID) -> Snapshot<A> {
+        depend(on: Snapshot(stream: StreamID(type, id), version: 0, position: 0, state: A.initial))
+    }
+
+    private mutating func depend<A: StoredAggregate>(on snapshot: Snapshot<A>) -> Snapshot<A> {
         if primary == nil { primary = (snapshot.stream, snapshot.version, snapshot.position) }
         expectations.append(Expectation(snapshot.stream, at: snapshot.version))
         return snapshot

@@ -51,7 +51,7 @@ struct ImportRoutes {
             let stored = try await files.store(
                 request.parts(limit: Self.limit), tenant: tenant.id, import: stamp.id)
             executed = try await api.execute(request, context, tenant.id, body: Array(stored.sha256.utf8)) { decision in
-                let state = try await decision.load(Import.self, stamp.id)
+                let state = decision.begin(Import.self, stamp.id)
                 decision.append(try decide(bytes: stored.bytes, sha256: stored.sha256), to: state)
             }
         } catch {

@@ -23,7 +23,7 @@ struct ItemRoutes {
         return try await api.answer(
             request, context, tenant.id, body: body.bytes, shape: { _ in .creation }
         ) { decision in
-            let item = try await decision.load(Item.self, stamp.id)
+            let item = decision.begin(Item.self, stamp.id)
             decision.append(try Item.receive(intent, stamp, item.state), to: item)
         }
     }

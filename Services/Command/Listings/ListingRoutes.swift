@@ -72,7 +72,7 @@ struct ListingRoutes {
             request, context, tenant.id, body: body.bytes, on: StreamID(Item.self, intent.itemID),
             shape: { _ in .creation }
         ) { decision in
-            let listing = try await decision.load(Listing.self, stamp.id)
+            let listing = decision.begin(Listing.self, stamp.id)
             let item = try await decision.load(Item.self, intent.itemID)
             decision.append(try Listing.create(intent, of: item.state, terms, stamp, listing.state), to: listing)
         }

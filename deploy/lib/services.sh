@@ -27,9 +27,11 @@ write_service_environment() {
         setting CLOSTER_QUERY_URL "http://127.0.0.1:$base"
         setting CLOSTER_COMMAND_URL "http://127.0.0.1:$((base + 1))"
         setting CLOSTER_AUTH_DEV_JWKS "$data/secrets/issuer.jwks.json"
-        setting CLOSTER_FINGERPRINT_KEY "$(secret "$data/secrets/fingerprint.key" 32)"
         setting CLOSTER_READ_SWITCHES "$data/read-switches.yaml"
         setting CLOSTER_PLATFORM_OPERATORS operator-demo
+        if [[ $service == command ]]; then # nobody else has a use for it
+            setting CLOSTER_FINGERPRINT_KEY "$(secret "$data/secrets/fingerprint.key" 32)"
+        fi
         setting CLOSTER_SHARD main
     } | write_private "$data/secrets/$service.env"
 }

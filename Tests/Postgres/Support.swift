@@ -49,18 +49,6 @@ func withPool<Value: Sendable>(
     }
 }
 
-struct NeverHappened: Error {}
-
-/// Waits for a condition; gives up after half a minute, which only a failure reaches.
-func eventually(_ condition: () async throws -> Bool) async throws {
-    let limit = ContinuousClock.now + .seconds(30)
-    while ContinuousClock.now < limit {
-        if try await condition() { return }
-        try await Task.sleep(for: .milliseconds(10))
-    }
-    throw NeverHappened()
-}
-
 /// The error that `body` throws, or nil.
 func postgresError<Value>(_ body: () async throws -> Value) async -> PostgresError? {
     do {

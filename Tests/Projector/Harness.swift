@@ -186,16 +186,3 @@ struct RunningEngine: Sendable {
         self.role("items") == role && self.role("listings") == role
     }
 }
-
-struct NeverHappened: Error {}
-
-/// Waits until something holds that other tasks are to bring about; fails after ten seconds.
-func eventually(_ condition: () async throws -> Bool) async throws {
-    let clock = ContinuousClock()
-    let deadline = clock.now + .seconds(10)
-    while true {
-        if try await condition() { return }
-        guard clock.now < deadline else { throw NeverHappened() }
-        try await Task.sleep(for: .milliseconds(5))
-    }
-}

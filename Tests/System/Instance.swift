@@ -225,18 +225,3 @@ final class Instance: Sendable {
         }
     }
 }
-
-/// Asks until it is so, for a minute at most.
-func eventually(_ what: String, _ isSo: () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(60)
-    var last: (any Error)?
-    while ContinuousClock.now < deadline {
-        do {
-            if try await isSo() { return }
-        } catch {
-            last = error
-        }
-        try await Task.sleep(for: .milliseconds(20))
-    }
-    throw Instance.Failure("not so after a minute: \(what) \(last.map { "\($0)" } ?? "")")
-}

@@ -27,6 +27,7 @@ let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 
 func shared(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -68,6 +69,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.6.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.0"),
     ],
     targets: [
@@ -111,13 +113,13 @@ let package = Package(
             "Query",
             [
                 "Documents", "Edge", "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", crypto, httpTypes,
-                hummingbird, lifecycle, logging, metrics, nioCore,
+                hummingbird, lifecycle, logging, metrics, nioCore, yams,
             ], executable: "closter-query")
         + service(
             "Operator",
             [
-                "EventSourcing", "Identity", "JSON", "Postgres", argumentParser, asyncHTTPClient, logging, nioCore,
-                nioHTTP1, nioPosix,
+                "Command", "Documents", "EventSourcing", "EventStore", "Events", "Identity", "JSON", "Postgres",
+                "Projector", "Query", argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix,
             ], executable: "closter")
         + [
             .target(

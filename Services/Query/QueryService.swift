@@ -9,7 +9,7 @@ public import ServiceLifecycle
 /// The query service: every GET, and nothing else. It reads and never writes.
 public enum QueryService {
     /// The oldest schema of the database that this program can read.
-    static let oldestSchema = 6
+    static let oldestSchema = 7
 
     /// How long events may wait for a projection before the service says that it is not ready.
     static let mostLag: Duration = .seconds(60)

@@ -175,6 +175,11 @@ let package = Package(
                     "EventSourcing", "Identity", "JSON", "Operator", "Postgres", "TestSupport", logging, nioCore,
                     nioHTTP1, nioPosix,
                 ]),
-            tests("System", ["Identity", "JSON", "Postgres", "TestSupport", asyncHTTPClient, nioCore, nioHTTP1]),
+            tests(
+                "System",
+                [
+                    "Documents", "EventSourcing", "Identity", "JSON", "Postgres", "Projector", "TestSupport",
+                    asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess, system,
+                ]),
         ]
 )

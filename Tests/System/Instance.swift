@@ -6,12 +6,24 @@ import JSON
 import NIOCore
 import NIOHTTP1
 import Postgres
+import Subprocess
 import Synchronization
+import SystemPackage
 import TestSupport
 
 /// The real programs against a database of their own, with a tenant, its operator and its keys.
 final class Instance: Sendable {
-    enum Service: String, CaseIterable { case command, query, projector }
+    enum Service: String, CaseIterable {
+        case command, query, projector
+        /// A second projector, which a test starts if it wants one.
+        case standby
+
+        /// What is always there.
+        static let usual: [Service] = [.command, .query, .projector]
+
+        /// Of the program and of its database role.
+        var name: String { self == .standby ? Service.projector.rawValue : rawValue }
+    }
 
     struct Failure: Error, CustomStringConvertible {
         let description: String
@@ -34,7 +46,7 @@ final class Instance: Sendable {
         let database = try await TestDatabase.make()
         let instance = try await Instance(database: database, doorbell: doorbell)
         do {
-            for service in Service.allCases { try await instance.start(service) }
+            for service in Service.usual { try await instance.start(service) }
             try await instance.createTenant()
             try await body(instance)
         } catch {
@@ -60,7 +72,9 @@ final class Instance: Sendable {
             "CLOSTER_FINGERPRINT_KEY": String(repeating: "5a", count: 32),
             "CLOSTER_QUERY_URL": "http://127.0.0.1:\(ports[.query] ?? 0)",
             "CLOSTER_DOORBELL": doorbell ? "on" : "off",
+            "CLOSTER_READ_SWITCHES": folder.appending(path: "read-switches.yaml").path,
         ]
+        try setSwitches("default: projections\n")
     }
 
     private static func freePorts(_ count: Int) throws -> [Int] {
@@ -85,11 +99,11 @@ final class Instance: Sendable {
 
     func start(_ service: Service) async throws {
         let process = Process()
-        process.executableURL = URL(filePath: Programs.path("closter-\(service.rawValue)"))
+        process.executableURL = URL(filePath: Programs.path("closter-\(service.name)"))
         var environment = settings
         environment["PATH"] = ProcessInfo.processInfo.environment["PATH"]
         environment["LD_LIBRARY_PATH"] = ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"]
-        environment["CLOSTER_DATABASE_URL"] = database.url(as: "closter_\(service.rawValue)")
+        environment["CLOSTER_DATABASE_URL"] = database.url(as: "closter_\(service.name)")
         environment["CLOSTER_HTTP_PORT"] = "\(port(service))"
         process.environment = environment
         let log = folder.appending(path: "\(service.rawValue).log")
@@ -145,6 +159,34 @@ final class Instance: Sendable {
             let text = try? String(contentsOf: folder.appending(path: "\(service.rawValue).log"), encoding: .utf8)
             return "\(service): " + (text ?? "").split(separator: "\n").suffix(8).joined(separator: "\n")
         }.joined(separator: "\n")
+    }
+
+    /// Changes the read-switch file, as an operator's editor does: by putting another file in its place.
+    func setSwitches(_ text: String) throws {
+        try Data(text.utf8).write(to: folder.appending(path: "read-switches.yaml"), options: .atomic)
+    }
+
+    // MARK: - The tool
+
+    /// Runs `closter`, with this instance's settings, and gives its exit status and what it printed.
+    func tool(_ arguments: [String]) async throws -> (status: Int32, output: String) {
+        var environment = settings
+        environment["PATH"] = ProcessInfo.processInfo.environment["PATH"]
+        environment["LD_LIBRARY_PATH"] = ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"]
+        environment["CLOSTER_DATABASE_URL"] = database.url(as: "closter_operator")
+        environment["CLOSTER_COMMAND_URL"] = "http://127.0.0.1:\(port(.command))"
+        environment["CLOSTER_OPERATOR_TOKEN"] = token
+        environment["CLOSTER_TENANT"] = tenant
+        let result = try await run(
+            .path(FilePath(Programs.path("closter"))), arguments: .init(arguments),
+            environment: .custom(
+                Dictionary(uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })
+            ),
+            output: .string(limit: 4 << 20), error: .string(limit: 1 << 20))
+        guard case .exited(let status) = result.terminationStatus else {
+            throw Failure("closter \(arguments): \(result.terminationStatus)")
+        }
+        return (Int32(status), result.standardOutput + result.standardError)
     }
 
     // MARK: - Requests

@@ -55,7 +55,7 @@ import Testing
     @Test func `killed services recover, and nothing acknowledged is lost`() async throws {
         try await Instance.with { instance in
             var items: [Instance.Answer] = []
-            for service in Instance.Service.allCases {
+            for service in Instance.Service.usual {
                 items.append(try await create(instance))
                 _ = await instance.kill(service)
                 try await instance.start(service)
@@ -94,11 +94,62 @@ import Testing
         }
     }
 
+    /// `CLOSTER_TEST_FREEZE` says for how many seconds: the short form waits for the standby and no longer.
+    @Test func `a frozen projector is succeeded, and applies nothing twice when it thaws`() async throws {
+        try await Instance.with { instance in
+            try await instance.start(.standby)
+            _ = try await create(instance)
+            #expect(Glibc.kill(instance.identifier(.projector), SIGSTOP) == 0)
+            let frozen = ContinuousClock.now
+            let least = Double(ProcessInfo.processInfo.environment["CLOSTER_TEST_FREEZE"] ?? "") ?? 0
+            var last: Instance.Answer?
+            try await eventually("the standby leads") {
+                let item = try await create(instance)
+                last = item
+                let read = try await instance.read(
+                    path(item), instance.asOperator.merging(after(item, wait: 1)) { $1 })
+                return read.status == 200
+            }
+            try await eventually("it was frozen long enough") {
+                _ = try await create(instance)
+                return ContinuousClock.now - frozen >= .seconds(least)
+            }
+            let item = try #require(last)
+            #expect(Glibc.kill(instance.identifier(.projector), SIGCONT) == 0)
+            _ = try await create(instance)
+            #expect(try await instance.read(path(item)).status == 200)
+
+            let connection = try await instance.database.connect()
+            try await eventually("both projections have come to the head") {
+                let rows = try await connection.query(
+                    """
+                    SELECT count(*) FROM main.generations g
+                    WHERE (SELECT max(position) FROM main.checkpoints c
+                           WHERE c.projection = g.projection AND c.generation = g.generation)
+                        = (SELECT max(position) FROM main.events)
+                    """)
+                return try rows[0].decode(0, as: Int.self) == 2
+            }
+            // Each batch begins where another ended, and no two begin at the same place.
+            let breaks = try await connection.query(
+                """
+                SELECT count(*) FROM main.checkpoints c
+                WHERE c.previous > 0 AND NOT EXISTS (
+                    SELECT FROM main.checkpoints p
+                    WHERE p.projection = c.projection AND p.generation = c.generation AND p.position = c.previous)
+                """)
+            #expect(try breaks[0].decode(0, as: Int.self) == 0)
+            await connection.close()
+            let (status, output) = try await instance.tool(["verify"])
+            #expect(status == 0, "\(output)")
+        }
+    }
+
     @Test func `no service holds a socket to another`() async throws {
         try await Instance.with { instance in
             _ = try await create(instance)
-            let ports = Set(Instance.Service.allCases.map { instance.port($0) })
-            for service in Instance.Service.allCases {
+            let ports = Set(Instance.Service.usual.map { instance.port($0) })
+            for service in Instance.Service.usual {
                 let remote = try Sockets.remotePorts(of: instance.identifier(service))
                 #expect(!remote.isEmpty, "\(service) has no connection to Postgres")
                 // What a test client holds open has the service's own port on the near side, not on the far side.
@@ -109,7 +160,7 @@ import Testing
 
     @Test func `a service that is told to stop ends in order`() async throws {
         try await Instance.with { instance in
-            for service in Instance.Service.allCases {
+            for service in Instance.Service.usual {
                 let end = await instance.kill(service, SIGTERM)
                 #expect(end.reason == .exit)
                 #expect(end.status == 0)

@@ -126,6 +126,12 @@ let package = Package(
                 name: "TestSupport",
                 dependencies: ["EventSourcing", "EventStore", "Identity", "JSON", "Postgres", logging, subprocess],
                 path: "Tests/Support", swiftSettings: settings),
+            // Not a test, and not of the product: what deploy/bench runs.
+            .executableTarget(
+                name: "closter-bench",
+                dependencies: [
+                    "JSON", "Postgres", argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess, system,
+                ], path: "Tests/Bench", swiftSettings: settings),
             tests("JSON", ["JSON"]),
             tests("EventSourcing", ["EventSourcing", "JSON"]),
             tests("Events", ["Events", "EventSourcing", "JSON"], resources: [.copy("Fixtures")]),

@@ -1,0 +1,103 @@
+import AsyncHTTPClient
+import Foundation
+import JSON
+import Logging
+import NIOCore
+import NIOHTTP1
+import Postgres
+import Subprocess
+import SystemPackage
+
+/// A running instance that belongs to the measurement alone.
+struct Instance: Sendable {
+    static let tenants = 100
+
+    let settings: [String: String]
+    let postgres: String
+    /// The instance's data folder.
+    let data: String
+    let database: PostgresConnection
+
+    init(environmentFile: String, postgres: String) async throws {
+        var settings: [String: String] = [:]
+        for line in try String(contentsOfFile: environmentFile, encoding: .utf8).split(separator: "\n") {
+            guard let equals = line.firstIndex(of: "=") else { continue }
+            let value = line[line.index(after: equals)...]
+            settings[String(line[..<equals])] = value.trimmingCharacters(in: .init(charactersIn: "'\""))
+        }
+        self.settings = settings
+        self.postgres = postgres
+        data = URL(filePath: environmentFile).deletingLastPathComponent().path
+        database = try await PostgresConnection.connect(
+            PostgresConfiguration(url: settings["CLOSTER_DATABASE_URL"] ?? ""), logger: Logger(label: "bench"))
+    }
+
+    var query: String { settings["CLOSTER_QUERY_URL"] ?? "" }
+    var command: String { settings["CLOSTER_COMMAND_URL"] ?? "" }
+    var token: String { settings["CLOSTER_OPERATOR_TOKEN"] ?? "" }
+    var databaseURL: String { settings["CLOSTER_DATABASE_URL"] ?? "" }
+
+    static func slug(_ number: Int) -> String { "bench-\(number)" }
+
+    /// Makes the tenants. One that is there already is left as it is.
+    func prepare() async throws {
+        for number in 0..<Self.tenants {
+            let slug = Self.slug(number)
+            _ = try await post(
+                "/v1/tenants", ["slug": .string(slug), "name": .string(slug), "currency": "PLN", "time_zone": "Europe/Warsaw"],
+                tenant: nil)
+        }
+    }
+
+    /// Writes a catalogue into the log and waits until the projections have it.
+    func fill(items: Int, scripts: String) async throws {
+        _ = try await run(
+            "\(postgres)/psql", [databaseURL, "-qX", "-v", "items=\(items)", "-f", "\(scripts)/catalogue.sql"])
+        while true {
+            let rows = try await database.query(
+                """
+                SELECT bool_and((SELECT coalesce(max(c.position), 0) FROM main.checkpoints c
+                                 WHERE c.projection = g.projection AND c.generation = g.generation) >= main.head())
+                FROM main.generations g WHERE g.status = 'live'
+                """)
+            if try rows[0].decode(0, as: Bool.self) { break }
+            try await Task.sleep(for: .milliseconds(200))
+        }
+        try await database.simple("VACUUM ANALYZE")
+    }
+
+    @discardableResult
+    func post(_ path: String, _ body: JSONValue, tenant: String?) async throws -> (HTTPClientResponse, JSONValue) {
+        var request = HTTPClientRequest(url: command + path)
+        request.method = .POST
+        request.headers.add(name: "Authorization", value: "Bearer \(token)")
+        request.headers.add(name: "Content-Type", value: "application/json")
+        if let tenant { request.headers.add(name: "Closter-Tenant", value: tenant) }
+        request.body = .bytes(body.bytes)
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        let bytes = try await response.body.collect(upTo: 1 << 20)
+        return (response, (try? JSONValue(parsing: Array(bytes.readableBytesView))) ?? .null)
+    }
+
+    /// Runs a program to its end and gives what it printed.
+    func run(_ program: String, _ arguments: [String], environment: [String: String] = [:]) async throws -> String {
+        var all: [Environment.Key: String] = [:]
+        for (key, value) in ProcessInfo.processInfo.environment.merging(environment, uniquingKeysWith: { $1 }) {
+            all[.init(stringLiteral: key)] = value
+        }
+        let result = try await Subprocess.run(
+            .path(FilePath(program)), arguments: .init(arguments), environment: .custom(all),
+            output: .string(limit: 4 << 20), error: .string(limit: 4 << 20))
+        guard result.terminationStatus.isSuccess else {
+            throw Failure("\(program): \(result.standardError.suffix(2000)) \(result.standardOutput.suffix(2000))")
+        }
+        return result.standardOutput
+    }
+
+    /// A file of its own for a script of a load generator.
+    func script(_ name: String, _ text: String) throws -> String {
+        let path = FileManager.default.temporaryDirectory.appending(path: "closter-bench-\(ProcessInfo.processInfo.processIdentifier)-\(name)")
+        try text.write(to: path, atomically: true, encoding: .utf8)
+        return path.path
+    }
+}

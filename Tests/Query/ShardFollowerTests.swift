@@ -82,6 +82,26 @@ import Testing
         }
     }
 
+    @Test func `a generation that went live a batch behind is waited for, unless the one before it is gone`() async throws {
+        try await withFollower { follower, log in
+            try await log.checkpoint(.items, from: 0, to: 9)
+            #expect(await follower.reached(9, by: .items, within: .seconds(60)))
+            try await log.connection.simple(
+                """
+                SELECT main.create_generation('items', 2);
+                UPDATE main.generations SET status = 'retired' WHERE projection = 'items' AND generation = 1;
+                UPDATE main.generations SET status = 'live', live_at = now() WHERE projection = 'items' AND generation = 2;
+                INSERT INTO main.checkpoints (projection, generation, previous, position, tailed_at)
+                    VALUES ('items', 2, 0, 7, now());
+                """)
+            try await follower.look()
+            #expect(follower.view?.generations[.items]?.number == 1)
+            try await follower.look(isGone: true)
+            #expect(follower.view?.generations[.items]?.number == 2)
+            #expect(follower.view?.generations[.items]?.checkpoint == 7)
+        }
+    }
+
     @Test func `lag counts from the moment a head was seen that the checkpoint has not reached`() {
         var gauge = LagGauge()
         let start = ContinuousClock().now

@@ -85,7 +85,7 @@ struct DocumentRoutes: Sendable {
         do {
             return (try await body(generation), standpoint)
         } catch let error as PostgresError where error.sqlState == "42P01" {
-            try await standpoints.follower.look()
+            try await standpoints.follower.look(isGone: true)
             let (generation, standpoint) = try await standpoints.projection(resource.projection, for: tenant, request)
             return (try await body(generation), standpoint)
         }

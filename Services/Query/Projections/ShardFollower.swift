@@ -67,8 +67,10 @@ final class ShardFollower: Sendable {
     }
 
     /// Reads the present view from the database.
+    ///
+    /// - Parameter isGone: a table of the known view is not there any more, so that nothing of it can be kept.
     @discardableResult
-    func look() async throws(PostgresError) -> ShardView? {
+    func look(isGone: Bool = false) async throws(PostgresError) -> ShardView? {
         let rows = try await pool.query(
             """
             SELECT s.epoch, main.head(), g.projection, g.generation, g.table_name,
@@ -88,21 +90,25 @@ final class ShardFollower: Sendable {
                 projection: projection, number: try row.decode(3), tableName: try row.decode(4),
                 checkpoint: try row.decode(5))
         }
-        take(view)
+        take(view, isGone: isGone)
         return view
     }
 
-    /// Two looks may end in the other order than they began: what is known never goes back, save to another epoch
-    /// or generation.
-    private func take(_ view: ShardView) {
+    /// What is known never goes back, save to another epoch: two looks may end in the other order than they began, and a
+    /// generation that has just gone live may be a batch behind the one before it, which stays until it has come as far.
+    private func take(_ view: ShardView, isGone: Bool) {
         let now = clock.now
         let current = state.withLock { state in
             var next = view
             if let known = state.view, known.epoch == view.epoch {
                 next.head = max(known.head, view.head)
                 for (projection, generation) in known.generations {
-                    guard let live = view.generations[projection], live.number == generation.number else { continue }
-                    next.generations[projection]?.checkpoint = max(generation.checkpoint, live.checkpoint)
+                    guard let live = view.generations[projection] else { continue }
+                    if live.number == generation.number {
+                        next.generations[projection]?.checkpoint = max(generation.checkpoint, live.checkpoint)
+                    } else if live.checkpoint < generation.checkpoint, !isGone {
+                        next.generations[projection] = generation
+                    }
                 }
             }
             state.view = next

@@ -60,7 +60,7 @@ public struct ItemListings: Equatable, Sendable {
 }
 
 /// The memory of a row of the projection `items`.
-public struct ItemWithListings: Equatable, Sendable {
+public struct ItemWithListings: StoredRecord, Equatable {
     public var item: ItemRecord
     public var listings: ItemListings
 
@@ -69,26 +69,23 @@ public struct ItemWithListings: Equatable, Sendable {
         self.listings = listings
     }
 
-    public var bytes: [UInt8] {
-        var writer = JSONWriter(reservingCapacity: 1024)
+    public func write(to writer: inout JSONWriter) {
         writer.beginObject()
         writer.key("item")
         item.write(to: &writer)
         writer.key("listings")
         listings.write(to: &writer)
         writer.endObject()
-        return writer.bytes
     }
 
-    public init(stored bytes: some Collection<UInt8>) throws(RecordDecodingError) {
-        let json = JSONValue(stored: bytes)
+    public init(json: JSONValue) throws(RecordDecodingError) {
         self.init(
             item: try ItemRecord(json: json["item"] ?? nil), listings: try ItemListings(json: json["listings"] ?? nil))
     }
 }
 
 /// The memory of a row of the projection `listings`.
-public struct ListingWithItem: Equatable, Sendable {
+public struct ListingWithItem: StoredRecord, Equatable {
     public var listing: ListingRecord
     public var item: ItemRecord
 
@@ -97,19 +94,16 @@ public struct ListingWithItem: Equatable, Sendable {
         self.item = item
     }
 
-    public var bytes: [UInt8] {
-        var writer = JSONWriter(reservingCapacity: 2048)
+    public func write(to writer: inout JSONWriter) {
         writer.beginObject()
         writer.key("listing")
         listing.write(to: &writer)
         writer.key("item")
         item.write(to: &writer)
         writer.endObject()
-        return writer.bytes
     }
 
-    public init(stored bytes: some Collection<UInt8>) throws(RecordDecodingError) {
-        let json = JSONValue(stored: bytes)
+    public init(json: JSONValue) throws(RecordDecodingError) {
         self.init(
             listing: try ListingRecord(json: json["listing"] ?? nil), item: try ItemRecord(json: json["item"] ?? nil))
     }

@@ -5,7 +5,7 @@ public import JSON
 /// What is known of an item: the operational state and the projections' memory, from which its documents are made.
 ///
 /// The stored JSON is flat, names its members as the document does, and is read by SQL too (`state ->> 'brand'`).
-public struct ItemRecord: Equatable, Sendable {
+public struct ItemRecord: StoredRecord, Equatable {
     public var id: UUID
     /// Of the item's stream.
     public var version: Int64
@@ -107,16 +107,6 @@ public struct ItemRecord: Equatable, Sendable {
         writer.time("created_at", createdAt)
         writer.time("updated_at", updatedAt)
         writer.endObject()
-    }
-
-    public var bytes: [UInt8] {
-        var writer = JSONWriter(reservingCapacity: 1024)
-        write(to: &writer)
-        return writer.bytes
-    }
-
-    public init(stored bytes: some Collection<UInt8>) throws(RecordDecodingError) {
-        try self.init(json: JSONValue(stored: bytes))
     }
 
     /// Unknown members are ignored.

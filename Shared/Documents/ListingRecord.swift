@@ -6,7 +6,7 @@ public import JSON
 ///
 /// The mutating functions say what each fact does to it, so that everyone who folds a listing's events comes to the
 /// same record. They do not judge: what they are told has been decided. The stored JSON is flat and read by SQL too.
-public struct ListingRecord: Equatable, Sendable {
+public struct ListingRecord: StoredRecord, Equatable {
     /// A price, and since when.
     public struct PricePoint: Equatable, Sendable {
         public var price: Money
@@ -125,16 +125,6 @@ public struct ListingRecord: Equatable, Sendable {
             writer.endObject()
         }
         writer.endArray()
-    }
-
-    public var bytes: [UInt8] {
-        var writer = JSONWriter(reservingCapacity: 1024)
-        write(to: &writer)
-        return writer.bytes
-    }
-
-    public init(stored bytes: some Collection<UInt8>) throws(RecordDecodingError) {
-        try self.init(json: JSONValue(stored: bytes))
     }
 
     /// Unknown members are ignored.

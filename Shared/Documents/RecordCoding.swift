@@ -1,6 +1,6 @@
 import EventSourcing
 import Foundation
-import JSON
+public import JSON
 
 /// A stored record that cannot be read: a defect, or a program older than its data.
 public struct RecordDecodingError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -15,6 +15,24 @@ public struct RecordDecodingError: Error, Equatable, Sendable, CustomStringConve
     }
 
     public var description: String { "stored \(record): \(member.isEmpty ? "not an object" : "bad \(member)")" }
+}
+
+/// A record as it is stored: in the operational tables, and as the memory of a projection's row.
+public protocol StoredRecord: Sendable {
+    func write(to writer: inout JSONWriter)
+    init(json: JSONValue) throws(RecordDecodingError)
+}
+
+extension StoredRecord {
+    public var bytes: [UInt8] {
+        var writer = JSONWriter(reservingCapacity: 1024)
+        write(to: &writer)
+        return writer.bytes
+    }
+
+    public init(stored bytes: some Collection<UInt8>) throws(RecordDecodingError) {
+        try self.init(json: JSONValue(stored: bytes))
+    }
 }
 
 /// Typed access to a record's members.

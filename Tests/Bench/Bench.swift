@@ -59,8 +59,12 @@ struct Bench: AsyncParsableCommand {
                 try await reads.refresh()
                 let big = (try await writes.rate(), try await reads.rate())
                 return [
-                    Row("cost of an intent, 100 times the events", ours: small.0 / big.0, unit: "×", near: 1.3, reach: 1.2, isLessBetter: true),
-                    Row("cost of a GET by id, 100 times the events", ours: small.1 / big.1, unit: "×", near: 1.3, reach: 1.2, isLessBetter: true),
+                    Row(
+                        "cost of an intent, 100 times the events", ours: small.0 / big.0, unit: "×", near: 1.3,
+                        reach: 1.2, isLessBetter: true),
+                    Row(
+                        "cost of a GET by id, 100 times the events", ours: small.1 / big.1, unit: "×", near: 1.3,
+                        reach: 1.2, isLessBetter: true),
                 ] + (try await Rebuilds(instance: instance).rows())
             }
         }

@@ -44,7 +44,8 @@ struct Instance: Sendable {
         for number in 0..<Self.tenants {
             let slug = Self.slug(number)
             _ = try await post(
-                "/v1/tenants", ["slug": .string(slug), "name": .string(slug), "currency": "PLN", "time_zone": "Europe/Warsaw"],
+                "/v1/tenants",
+                ["slug": .string(slug), "name": .string(slug), "currency": "PLN", "time_zone": "Europe/Warsaw"],
                 tenant: nil)
         }
     }
@@ -96,7 +97,8 @@ struct Instance: Sendable {
 
     /// A file of its own for a script of a load generator.
     func script(_ name: String, _ text: String) throws -> String {
-        let path = FileManager.default.temporaryDirectory.appending(path: "closter-bench-\(ProcessInfo.processInfo.processIdentifier)-\(name)")
+        let path = FileManager.default.temporaryDirectory.appending(
+            path: "closter-bench-\(ProcessInfo.processInfo.processIdentifier)-\(name)")
         try text.write(to: path, atomically: true, encoding: .utf8)
         return path.path
     }

@@ -48,7 +48,9 @@ struct Writes: Sendable {
             Row(
                 "POST /v1/items, 64 in flight, 100 tenants, projector on", ours: ours, unit: "/s", theirs: theirs,
                 peer: "pgbench insert", near: 5_000, reach: 10_000,
-                note: "p50 \(Table.number(results.map(\.p50).median)) ms; insert + NOTIFY \(Table.number(notify))/s; caught up \(Table.number(lag)) s after it"),
+                note:
+                    "p50 \(Table.number(results.map(\.p50).median)) ms; insert + NOTIFY \(Table.number(notify))/s; caught up \(Table.number(lag)) s after it"
+            ),
             Row("  its p99", ours: p99, unit: "ms", near: 50, reach: 25, isLessBetter: true),
         ]
     }
@@ -111,7 +113,9 @@ final class Reads: Sendable {
         let all = listings.withLock { $0 }
         let first = all.first?.slug
         let chosen = oneTenant ? all.filter { $0.slug == first } : all
-        let paths = chosen.map { "{\"bench-\($0.slug)\",\"\(page ? "?limit=50&status=published&brand=Nordhem" : "/\($0.id)")\"}" }
+        let paths = chosen.map {
+            "{\"bench-\($0.slug)\",\"\(page ? "?limit=50&status=published&brand=Nordhem" : "/\($0.id)")\"}"
+        }
         return """
             local wanted = { \(paths.joined(separator: ",")) }
             local number = 0
@@ -174,11 +178,13 @@ struct Visibility: Sendable {
 
     func rows() async throws -> [Row] {
         var rows: [Row] = []
-        for (rate, near, reach) in [(100, nil, nil), (500, 50.0, nil), (1_000, nil, 20.0)] as [(Int, Double?, Double?)] {
+        for (rate, near, reach) in [(100, nil, nil), (500, 50.0, nil), (1_000, nil, 20.0)] as [(Int, Double?, Double?)]
+        {
             let times = try await measure(rate: rate)
             rows.append(
                 Row(
-                    "append → readable at \(rate)/s, p99", ours: times.percentile(99), unit: "ms", near: near, reach: reach,
+                    "append → readable at \(rate)/s, p99", ours: times.percentile(99), unit: "ms", near: near,
+                    reach: reach,
                     isLessBetter: true,
                     note: "p50 \(Table.number(times.percentile(50))) ms, of \(times.count)"))
         }
@@ -239,7 +245,8 @@ struct Rebuilds: Sendable {
             let seconds = (clock.now - started) / .seconds(1)
             rows.append(
                 Row(
-                    "rebuild of \(projection), \(head) events", ours: Double(head) / seconds, unit: "events/s", near: 40_000,
+                    "rebuild of \(projection), \(head) events", ours: Double(head) / seconds, unit: "events/s",
+                    near: 40_000,
                     reach: 100_000, note: "\(Table.number(seconds)) s from request to live"))
         }
         return rows
@@ -260,7 +267,8 @@ enum Memory {
             let kilobytes = text.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
                 .flatMap { $0.split(separator: " ").dropFirst().first }.flatMap { Double($0) }
             return Row(
-                "memory of \(service), \(state)", ours: (kilobytes ?? .nan) / 1024, unit: "MB", near: near, reach: reach,
+                "memory of \(service), \(state)", ours: (kilobytes ?? .nan) / 1024, unit: "MB", near: near,
+                reach: reach,
                 isLessBetter: true)
         }
     }

@@ -42,7 +42,8 @@ struct Peer: Sendable {
 
     func selects(seconds: Int) async throws -> Double {
         try await pgbench(
-            "select.sql", "\\set id random(1, 100000)\nSELECT document FROM bench.documents WHERE id = :id;", clients: 8,
+            "select.sql", "\\set id random(1, 100000)\nSELECT document FROM bench.documents WHERE id = :id;",
+            clients: 8,
             seconds: seconds)
     }
 
@@ -50,7 +51,10 @@ struct Peer: Sendable {
         let script = try instance.script(name, text)
         let output = try await instance.run(
             "\(instance.postgres)/pgbench",
-            ["-n", "-M", "prepared", "-c", "\(clients)", "-j", "1", "-T", "\(seconds)", "-f", script, instance.databaseURL])
+            [
+                "-n", "-M", "prepared", "-c", "\(clients)", "-j", "1", "-T", "\(seconds)", "-f", script,
+                instance.databaseURL,
+            ])
         guard let line = output.split(separator: "\n").last(where: { $0.hasPrefix("tps = ") }),
             let rate = line.split(separator: " ").dropFirst(2).first.flatMap({ Double($0) })
         else { throw Failure("pgbench says no rate: \(output)") }

@@ -329,7 +329,7 @@ import Testing
                 try await eventually { try await harness.parked("listings").first?.position == 8 }
                 let parked = try await harness.parked("listings")
                 #expect(parked.map(\.position) == [8, 9])
-                #expect(parked[0].reason == "ListingPriceChanged of a listing that is not there")
+                #expect(parked[0].reason == "position 8: ListingPriceChanged of a listing that is not there")
                 #expect(parked.map(\.attempts) == [1, 0])
                 #expect(parked.allSatisfy { $0.wish == nil })
                 try await harness.ask("listings", 8, "skip")

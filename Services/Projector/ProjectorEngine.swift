@@ -22,6 +22,7 @@ struct ProjectorEngine: Sendable {
         /// Kept in memory for generations that follow the head at different speeds.
         var window = LogWindow.Bounds(events: 8000, bytes: 32 << 20)
         var trim: Duration = .seconds(60)
+        var audit = Auditor.Settings()
     }
 
     let settings: Settings
@@ -49,11 +50,15 @@ struct ProjectorEngine: Sendable {
         let supervisor = Supervisor(
             census: Census(shard: shard, pool: pool), surroundings: surroundings, interval: settings.census)
         let trimmer = Trimmer(shard: shard, pool: pool, logger: logger)
+        let auditor = Auditor(
+            settings: settings.audit, shard: shard, projections: Supervisor.projections, connect: connect,
+            status: status, logger: logger)
 
         await withTaskGroup { group in
             group.addTask { await tail.run() }
             group.addTask { await supervisor.run() }
             group.addTask { await trimmer.run(every: settings.trim, status) }
+            group.addTask { await auditor.run() }
             group.addTask { await poll(bell, bus) }
             if settings.doorbell { group.addTask { await listen(bell) } }
         }

@@ -97,6 +97,8 @@ struct GenerationRunner<P: Projection>: Sendable {
             shard: surroundings.shard, generation: generation, table: table, connection: connection)
         let reader = LogReader(shard: surroundings.shard, connect: surroundings.connect)
         let wakeup = Wakeup()
+        let repairs = Repairs<P>(shard: surroundings.shard, generation: generation, table: table)
+        var errandsAt = ContinuousClock.now
         var position = try await store.checkpoint()
         // Where the next batch begins: beyond `position` while a batch is being written.
         var ahead = position
@@ -112,6 +114,17 @@ struct GenerationRunner<P: Projection>: Sendable {
             guard connection.isOpen else { return .reconnect(after: .zero) }
             var count = 1
             do {
+                if ContinuousClock.now >= errandsAt {
+                    if let flight = writing {
+                        writing = nil
+                        count = flight.prepared.batch.events.count
+                        position = try await flight.landed()
+                        policy.succeeded()
+                        count = 1
+                    }
+                    if try await repairs.run(store, at: position) > 0 { surroundings.changed() }
+                    errandsAt = .now + .seconds(1)
+                }
                 let batch = try await next(after: ahead, policy.limit, reader)
                 count = batch?.events.count ?? 1
                 var prepared: Prepared?

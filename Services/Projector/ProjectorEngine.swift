@@ -19,13 +19,14 @@ struct ProjectorEngine: Sendable {
         var coalescing: Duration = .milliseconds(5)
         /// The most that is read, folded and written at a time.
         var batch = LogReader.Limit(events: 1000, bytes: 4 << 20)
-        /// Kept in memory for generations that follow the head at different speeds.
         /// The most events that a generation may have parked: beyond, it stops.
         var parkedLimit = 1000
         /// How late a request of an operator is seen when every NOTIFY is lost.
         var requests: Duration = .seconds(1)
+        /// Kept in memory for generations that follow the head at different speeds.
         var window = LogWindow.Bounds(events: 8000, bytes: 32 << 20)
         var trim: Duration = .seconds(60)
+        var audit = Auditor.Settings()
     }
 
     let settings: Settings
@@ -55,11 +56,15 @@ struct ProjectorEngine: Sendable {
         let supervisor = Supervisor(
             census: Census(shard: shard, pool: pool), surroundings: surroundings, interval: settings.census)
         let trimmer = Trimmer(shard: shard, pool: pool, logger: logger)
+        let auditor = Auditor(
+            settings: settings.audit, shard: shard, projections: Supervisor.projections, connect: connect,
+            status: status, logger: logger)
 
         await withTaskGroup { group in
             group.addTask { await tail.run() }
             group.addTask { await supervisor.run() }
             group.addTask { await trimmer.run(every: settings.trim, status) }
+            group.addTask { await auditor.run() }
             group.addTask { await poll(every: settings.poll, bus, bell.set) }
             group.addTask { await poll(every: settings.requests, bus, requests.ring) }
             if settings.doorbell { group.addTask { await listen(bell, requests, bus) } }

@@ -26,11 +26,13 @@ public enum ProjectorService {
         settings.doorbell = configuration.doorbell
         settings.poll = configuration.poll
         settings.parkedLimit = configuration.parkedLimit
+        settings.audit = Auditor.Settings(rate: configuration.auditRate, repairs: configuration.auditRepair)
         let engine = ProjectorEngine(
             settings: settings, database: database, pool: pool, status: ProjectorStatus(), logger: environment.logger)
 
         register(engine, in: environment.health)
         environment.metrics.describeProjector()
+        environment.metrics.describeAudit()
         Edge.observe(pool, in: environment.metrics, name: "main")
         return [Part(pool.run), Part(engine.run), Edge.opsApplication(environment)]
     }

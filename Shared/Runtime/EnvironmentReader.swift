@@ -50,6 +50,15 @@ struct EnvironmentReader {
         }
     }
 
+    mutating func flag(_ key: String) -> Bool? {
+        guard let text = text(key) else { return nil }
+        guard let value = Bool(text.lowercased()) else {
+            report(key, "must be true or false")
+            return nil
+        }
+        return value
+    }
+
     mutating func url(_ key: String) -> String? {
         guard let text = text(key) else { return nil }
         guard let url = URL(string: text), url.scheme == "http" || url.scheme == "https", url.host?.isEmpty == false,

@@ -21,6 +21,8 @@ public import Logging
 /// | `CLOSTER_LOG_LEVEL` | `trace` … `critical` | `info` |
 /// | `CLOSTER_READ_SWITCHES` | path of the read-switch file | none |
 /// | `CLOSTER_PLATFORM_OPERATORS` | comma-separated token subjects that may create tenants | none |
+/// | `CLOSTER_AUDIT_RATE` | groups of rows a second that the projector holds against the log, 0 (none) to 10000 | `20` |
+/// | `CLOSTER_AUDIT_REPAIR` | `true` or `false`: whether it repairs what differs | `false` |
 /// | `CLOSTER_SHARD` | shard this process works for | `main` |
 ///
 /// Exactly one of `CLOSTER_AUTH_DEV_JWKS` and `CLOSTER_STACK_PROJECT` may be set: a process that trusts a real
@@ -61,6 +63,8 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
     public var logLevel: Logger.Level
     public var readSwitches: String?
     public var platformOperators: Set<String>
+    public var auditRate: Int
+    public var auditRepair: Bool
     public var shard: String
 
     /// Reads and validates; throws every problem at once.
@@ -99,6 +103,8 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
         self.platformOperators = Set(
             (reader.text("CLOSTER_PLATFORM_OPERATORS") ?? "").split(separator: ",")
                 .map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty })
+        self.auditRate = reader.integer("CLOSTER_AUDIT_RATE", in: 0...10_000) ?? 20
+        self.auditRepair = reader.flag("CLOSTER_AUDIT_REPAIR") ?? false
         self.shard = reader.identifier("CLOSTER_SHARD") ?? "main"
 
         let problems = reader.problems

@@ -195,6 +195,8 @@ struct GenerationRunner<P: Projection>: Sendable {
                 store: store, reader: reader, position: standing.position, metrics: metrics, logger: logger,
                 changed: surroundings.changed)
             try await unparking.run(skipped: standing.parking.skipped)
+            let repairs = Repairs<P>(shard: surroundings.shard, generation: generation, table: table)
+            if try await repairs.run(store, at: standing.position) > 0 { surroundings.changed() }
         } catch {
             let failure = BatchFailure(error)
             switch failure {

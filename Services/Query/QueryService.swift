@@ -27,26 +27,36 @@ public enum QueryService {
         let follower = ShardFollower(
             shard: configuration.shard, poll: configuration.poll, doorbell: configuration.doorbell ? database : nil,
             pool: pool, logger: logger)
+        let switches = SwitchFile(path: configuration.readSwitches, logger: logger)
+        let shadow = Shadow(follower: follower, logger: logger)
         let authenticator = try Authenticator.make(
             configuration, directory: TenantDirectory(pool: pool), purpose: .read, logger: logger)
 
         QueryHealth.register(pool: pool, follower: follower, poll: configuration.poll, in: environment.health)
         QueryMetrics.register(follower: follower, in: environment.metrics)
+        switches.register(in: environment.health, environment.metrics)
+        shadow.register(in: environment.metrics)
         Edge.observe(pool, in: environment.metrics, name: "main")
 
         let server = Edge.application(
-            router(pool: pool, follower: follower, shard: configuration.shard), environment: environment,
-            authenticator: authenticator, onRunning: onRunning)
-        return [Part(pool.run), Part(follower.run), server]
+            router(
+                pool: pool, follower: follower, shard: configuration.shard, switches: switches, shadow: shadow),
+            environment: environment, authenticator: authenticator, onRunning: onRunning)
+        return [Part(pool.run), Part(follower.run), Part(switches.run), Part(shadow.run), server]
     }
 
-    static func router(pool: PostgresPool, follower: ShardFollower, shard: String) -> EdgeRouter {
+    static func router(
+        pool: PostgresPool, follower: ShardFollower, shard: String, switches: SwitchFile, shadow: Shadow
+    ) -> EdgeRouter {
         let router = Edge.makeRouter()
         let standpoints = Standpoints(shard: shard, follower: follower)
-        ItemRoutes(documents: DocumentRoutes(resource: Items.resource, pool: pool, standpoints: standpoints))
-            .add(to: router)
-        ListingRoutes(documents: DocumentRoutes(resource: Listings.resource, pool: pool, standpoints: standpoints))
-            .add(to: router)
+        func documents(_ resource: Resource) -> DocumentRoutes {
+            DocumentRoutes(
+                resource: resource, pool: pool, standpoints: standpoints, switches: switches, shadow: shadow)
+        }
+        ItemRoutes(documents: documents(Items.resource)).add(to: router)
+        ListingRoutes(documents: documents(Listings.resource)).add(to: router)
+        SwitchRoutes(switches: switches).add(to: router)
         ImportRoutes(pool: pool, standpoints: standpoints).add(to: router)
         HistoryRoutes(pool: pool, standpoints: standpoints).add(to: router)
         ProblemRoutes().add(to: router)

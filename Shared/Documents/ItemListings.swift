@@ -46,6 +46,10 @@ public struct ItemListings: Equatable, Sendable {
         writer.endObject()
     }
 
+    public init(stored bytes: some Collection<UInt8>) throws(RecordDecodingError) {
+        try self.init(json: JSONValue(stored: bytes))
+    }
+
     public init(json: JSONValue) throws(RecordDecodingError) {
         let reader = try RecordReader("item listings", json)
         self.init()

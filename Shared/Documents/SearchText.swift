@@ -60,17 +60,34 @@ public enum SearchText {
         return words.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
-    /// A `tsquery` text that finds what has, for every word of `q`, a word that begins with it: `'zakiet':* & 'czarn':*`.
-    /// To be cast, not parsed by `to_tsquery`. nil where `q` has no words: it finds nothing.
-    public static func prefixQuery(_ q: String) -> String? {
-        var terms: [String] = []
-        for word in fold(q) {
-            let quoted = word.replacing("\\", with: "\\\\").replacing("'", with: "''")
-            let term = "'\(quoted)':*"
-            if !terms.contains(term) { terms.append(term) }
-            if terms.count == maximumQueryWords { break }
+    /// What `q` asks for; nil where it has no words: it finds nothing.
+    public static func search(_ q: String) -> Search? {
+        var words: [String] = []
+        for word in fold(q) where !words.contains(word) {
+            words.append(word)
+            if words.count == maximumQueryWords { break }
         }
-        return terms.isEmpty ? nil : terms.joined(separator: " & ")
+        return words.isEmpty ? nil : Search(words: words)
+    }
+
+    /// A search: it finds what has, for every one of its words, a word that begins with it.
+    public struct Search: Equatable, Sendable {
+        /// Folded; each once.
+        public let words: [String]
+
+        /// A `tsquery` text: `'zakiet':* & 'czarn':*`. To be cast, not parsed by `to_tsquery`.
+        public var query: String {
+            words.map { word in
+                "'" + word.replacing("\\", with: "\\\\").replacing("'", with: "''") + "':*"
+            }.joined(separator: " & ")
+        }
+
+        /// Whether it finds an item, and so each of its listings: what `query` says of the item's words.
+        public func finds(_ item: ItemRecord) -> Bool {
+            let found = SearchText.words(of: item)
+            // Bytes, as PostgreSQL compares them, and not characters.
+            return words.allSatisfy { word in found.contains { $0.utf8.starts(with: word.utf8) } }
+        }
     }
 
     private static func strings(in value: JSONValue) -> [String] {

@@ -64,15 +64,15 @@ import Testing
         ("it's 5:* | !b & (c)", "'its':* & '5':* & 'b':* & 'c':*"), ("\\'; DROP", "'drop':*"),
     ])
     func `a query asks for the beginnings of words`(q: String, query: String) {
-        #expect(SearchText.prefixQuery(q) == query)
+        #expect(SearchText.search(q)?.query == query)
     }
 
     @Test func `a query without words finds nothing`() {
-        for q in ["", "   ", "!?", "'", "\\", "\u{0}"] { #expect(SearchText.prefixQuery(q) == nil) }
+        for q in ["", "   ", "!?", "'", "\\", "\u{0}"] { #expect(SearchText.search(q) == nil) }
     }
 
     @Test func `a query of many words is cut`() {
-        let query = SearchText.prefixQuery((0..<100).map { "w\($0)" }.joined(separator: " "))
+        let query = SearchText.search((0..<100).map { "w\($0)" }.joined(separator: " "))?.query
         #expect(query?.components(separatedBy: " & ").count == 16)
     }
 }

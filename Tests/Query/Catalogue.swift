@@ -6,7 +6,7 @@ import Postgres
 
 @testable import Query
 
-/// A tenant's rows, put where the projector would put them and made by the same encoders.
+/// A tenant's rows, put where append and the projector would put them, and made by the same encoders.
 struct Catalogue: Sendable {
     let connection: PostgresConnection
     let tenant: TenantID
@@ -14,6 +14,7 @@ struct Catalogue: Sendable {
     var listingsTable = "listings_g1"
 
     static let noon = Timestamp(seconds: 1_790_000_000)
+    static let currency = Currency(code: "PLN")!
 
     func item(
         _ values: JSONObject, id: UUID = .version7(), deleted: Bool = false, at time: Timestamp = noon,
@@ -23,11 +24,86 @@ struct Catalogue: Sendable {
         if values["title"] == nil { values["title"] = "Coat" }
         var item = ItemRecord(id: id, values: values, at: time)
         item.isDeleted = deleted
-        try await put(item, ItemListings(listings))
+        try await put(item)
+        for (id, entry) in listings {
+            _ = try await listing(item, status: entry.status, reason: entry.endReason, id: id, at: time)
+        }
         return item
     }
 
-    func put(_ item: ItemRecord, _ listings: ItemListings) async throws {
+    /// A listing in a status that it got to at `time`; drafts have no `published_at`.
+    func listing(
+        _ item: ItemRecord, price: Int64 = 1000, status: ListingStatus = .published,
+        reason: ListingEndReason? = nil, id: UUID = .version7(), at time: Timestamp = noon
+    ) async throws -> ListingRecord {
+        var listing = ListingRecord(
+            id: id, itemID: item.id, channel: "storefront", price: Money(amount: price, currency: Self.currency)!,
+            at: time)
+        if status != .draft { listing.publish(price: listing.price, at: time) }
+        if status == .paused { listing.pause() }
+        if status == .ended { listing.end(reason ?? .withdrawn, soldFor: nil, at: time) }
+        try await put(listing, item)
+        return listing
+    }
+
+    /// The listing and its item, on both sides.
+    func put(_ listing: ListingRecord, _ item: ItemRecord) async throws {
+        try await tabulate(listing)
+        try await project(listing, item)
+        try await put(item)
+    }
+
+    /// The item as its listings stand, on both sides. Its listings' rows are left as they are.
+    func put(_ item: ItemRecord) async throws {
+        try await tabulate(item)
+        try await project(item, ItemListings(try await listings(of: item)))
+    }
+
+    func listings(of item: ItemRecord) async throws -> [ListingRecord] {
+        try await connection.query(
+            """
+            SELECT a.state FROM main.aggregates a WHERE a.tenant_id = \(tenant.uuid) AND a.category = 'listing'
+            AND a.state ->> 'item_id' = \(item.id.text)
+            """
+        ).map { try ListingRecord(stored: $0.bytes(0) ?? []) }
+    }
+
+    // MARK: The operational tables, and what the log must say for them
+
+    func tabulate(_ item: ItemRecord) async throws {
+        try await aggregate("item", item.id, item.version, item.bytes, item.updatedAt)
+    }
+
+    func tabulate(_ listing: ListingRecord) async throws {
+        try await aggregate("listing", listing.id, listing.version, listing.bytes, listing.updatedAt)
+        let data = "{\"item_id\": \"\(listing.itemID.id("item"))\"}"
+        _ = try await connection.query(
+            """
+            INSERT INTO main.events (position, tenant_id, category, stream_id, version, type, schema_version,
+                correlation_id, command_id, data, metadata, recorded_at)
+            SELECT main.head() + 1, \(tenant.uuid), 'listing', \(listing.id), 1, 'ListingCreated', 1,
+                \(UUID.version7()), \(UUID.version7()), \(JSONText(data)), '{}', \(listing.createdAt.postgres)
+            ON CONFLICT ON CONSTRAINT events_stream_version DO NOTHING
+            """)
+    }
+
+    private func aggregate(
+        _ category: String, _ id: UUID, _ version: Int64, _ state: [UInt8], _ time: Timestamp
+    ) async throws {
+        _ = try await connection.query(
+            """
+            INSERT INTO main.aggregates (tenant_id, category, stream_id, version, position, state, created_at,
+                updated_at)
+            VALUES (\(tenant.uuid), \(category), \(id), \(version), 1, \(JSONText(bytes: state)), \(time.postgres),
+                \(time.postgres))
+            ON CONFLICT (tenant_id, category, stream_id) DO UPDATE SET (version, state) =
+                (excluded.version, excluded.state)
+            """)
+    }
+
+    // MARK: The projections
+
+    func project(_ item: ItemRecord, _ listings: ItemListings) async throws {
         let row: SQL = """
             INSERT INTO main.\(identifier: itemsTable) (
                 tenant_id, id, version, position, status, brand, category, condition, size, search, created_at,
@@ -38,28 +114,14 @@ struct Catalogue: Sendable {
                 \(text(ItemDocument.bytes(item, listings, for: .operators)) as String?),
                 \(text(ItemDocument.bytes(item, listings, for: .storefront)) as String?),
                 \(JSONText(bytes: ItemWithListings(item: item, listings: listings).bytes)))
-            ON CONFLICT (tenant_id, id) DO UPDATE SET (version, status, document, public_document, record) =
-                (excluded.version, excluded.status, excluded.document, excluded.public_document, excluded.record)
+            ON CONFLICT (tenant_id, id) DO UPDATE SET (version, status, brand, search, document, public_document,
+                record) = (excluded.version, excluded.status, excluded.brand, excluded.search, excluded.document,
+                excluded.public_document, excluded.record)
             """
         _ = try await connection.query(row)
     }
 
-    /// A listing in a status that it got to at `time`; drafts have no `published_at`.
-    func listing(
-        _ item: ItemRecord, price: Int64 = 1000, status: ListingStatus = .published, id: UUID = .version7(),
-        at time: Timestamp = noon
-    ) async throws -> ListingRecord {
-        let currency = Currency(code: "PLN")!
-        var listing = ListingRecord(
-            id: id, itemID: item.id, channel: "storefront", price: Money(amount: price, currency: currency)!, at: time)
-        if status != .draft { listing.publish(price: listing.price, at: time) }
-        if status == .paused { listing.pause() }
-        if status == .ended { listing.end(.withdrawn, soldFor: nil, at: time) }
-        try await put(listing, item)
-        return listing
-    }
-
-    func put(_ listing: ListingRecord, _ item: ItemRecord) async throws {
+    func project(_ listing: ListingRecord, _ item: ItemRecord) async throws {
         let row: SQL = """
             INSERT INTO main.\(identifier: listingsTable) (
                 tenant_id, id, item_id, version, position, status, channel, price, brand, category, condition, size,
@@ -71,8 +133,9 @@ struct Catalogue: Sendable {
                 \(text(ListingDocument.bytes(listing, item, for: .operators)) as String?),
                 \(text(ListingDocument.bytes(listing, item, for: .storefront)) as String?),
                 \(JSONText(bytes: ListingWithItem(listing: listing, item: item).bytes)))
-            ON CONFLICT (tenant_id, id) DO UPDATE SET (version, status, document, public_document, record) =
-                (excluded.version, excluded.status, excluded.document, excluded.public_document, excluded.record)
+            ON CONFLICT (tenant_id, id) DO UPDATE SET (version, status, price, brand, search, document,
+                public_document, record) = (excluded.version, excluded.status, excluded.price, excluded.brand,
+                excluded.search, excluded.document, excluded.public_document, excluded.record)
             """
         _ = try await connection.query(row)
     }

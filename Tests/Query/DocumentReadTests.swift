@@ -10,7 +10,7 @@ import Testing
 
 @Suite struct DocumentReadTests {
     @Test func `an item is answered with the bytes of its row, each reader's own`() async throws {
-        try await QueryApp.with { app in
+        try await QueryApp.with(comparing: true) { app in
             let shop = try await app.shop()
             let item = try await shop.catalogue.item(
                 ["title": "Żakiet", "sku": "S-1", "attributes": ["internal": ["cost": 5], "fit": "slim"]],
@@ -39,7 +39,7 @@ import Testing
     }
 
     @Test func `what a reader may not see is not there`() async throws {
-        try await QueryApp.with { app in
+        try await QueryApp.with(comparing: true) { app in
             let shop = try await app.shop()
             let other = try await app.shop("other")
             let hidden = try await shop.catalogue.item([:])
@@ -66,7 +66,7 @@ import Testing
     }
 
     @Test func `a tag is good as long as the bytes are the same`() async throws {
-        try await QueryApp.with { app in
+        try await QueryApp.with(comparing: true) { app in
             let shop = try await app.shop()
             var item = try await shop.catalogue.item(["brand": "Alba"])
             let listing = try await shop.catalogue.listing(item)
@@ -95,7 +95,7 @@ import Testing
     }
 
     @Test func `HEAD says what GET would, and every other method is told what there is`() async throws {
-        try await QueryApp.with { app in
+        try await QueryApp.with(comparing: true) { app in
             let shop = try await app.shop()
             let item = try await shop.catalogue.item([:])
             let one = "/v1/items/\(item.id.id("item"))"
@@ -128,7 +128,7 @@ import Testing
             next.itemsTable = "items_g2"
             var renamed = item
             renamed.apply(["title": "New"])
-            try await next.put(renamed, ItemListings())
+            try await next.put(renamed)
             try await app.administrator.simple(
                 """
                 UPDATE main.generations SET status = 'retired' WHERE projection = 'items' AND generation = 1;

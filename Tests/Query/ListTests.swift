@@ -11,7 +11,7 @@ import Testing
     private let noon = Catalogue.noon
 
     @Test func `each filter of items keeps what has its value, and they combine`() async throws {
-        try await QueryApp.with { app in
+        try await QueryApp.with(comparing: true) { app in
             let shop = try await app.shop()
             let coat = try await shop.catalogue.item(
                 ["brand": "Alba", "category": "Coats", "condition": "good", "size": "M"], at: noon)
@@ -48,7 +48,7 @@ import Testing
     }
 
     @Test func `each filter and sort of listings does what it says`() async throws {
-        try await QueryApp.with { app in
+        try await QueryApp.with(comparing: true) { app in
             let shop = try await app.shop()
             let coat = try await shop.catalogue.item(
                 ["brand": "Alba", "category": "Coats", "condition": "good", "size": "M"])
@@ -86,7 +86,7 @@ import Testing
     }
 
     @Test func `pages hold every row once, whatever comes in between`() async throws {
-        try await QueryApp.with { app in
+        try await QueryApp.with(comparing: true) { app in
             let lists: [(String, String, QueryApp.Reader)] = [
                 ("items", "-created_at", .member), ("items", "-created_at", .storefront),
                 ("listings", "-created_at", .member), ("listings", "-published_at", .member),
@@ -106,8 +106,7 @@ import Testing
         let statuses = ListingStatus.allCases
         // Ties in time and in price, and drafts, which were never published.
         for number in 0..<23 {
-            let item = try await shop.catalogue.item(
-                [:], at: noon + .seconds(number / 3), listings: [UUID(): .init(statuses[number % 4])])
+            let item = try await shop.catalogue.item([:], at: noon + .seconds(number / 3))
             _ = try await shop.catalogue.listing(
                 item, price: Int64(100 + number / 5), status: statuses[number % 4], at: noon + .seconds(number / 3))
         }
@@ -118,7 +117,7 @@ import Testing
         let pages = try await app.pages("\(path)&limit=2", as: reader, of: shop) {
             // Each is before or after the place, among the newest and the oldest.
             for time in [noon + .seconds(1000 + added.count), noon - .seconds(1000 + added.count)] {
-                let item = try await shop.catalogue.item([:], at: time, listings: [UUID(): .init(.published)])
+                let item = try await shop.catalogue.item([:], at: time)
                 let listing = try await shop.catalogue.listing(item, price: 1 + Int64(added.count), at: time)
                 added.formUnion([item.id.id("item"), listing.id.id("listing")])
             }
@@ -130,7 +129,7 @@ import Testing
     }
 
     @Test func `everything that is wrong with the parameters is told at once`() async throws {
-        try await QueryApp.with { app in
+        try await QueryApp.with(comparing: true) { app in
             let shop = try await app.shop()
             let answer = try await app.get(
                 "/v1/listings?status=gone&price_min=12.5&price_max=-1&limit=201&sort=brand&colour=red&brand=a&brand=b"
@@ -147,12 +146,11 @@ import Testing
     }
 
     @Test func `a cursor is good for its own list only`() async throws {
-        try await QueryApp.with { app in
+        try await QueryApp.with(comparing: true) { app in
             let shop = try await app.shop()
             let other = try await app.shop("other")
             for number in 0..<4 {
-                let item = try await shop.catalogue.item(
-                    ["brand": "A"], at: noon + .seconds(number), listings: [UUID(): .init(.published)])
+                let item = try await shop.catalogue.item(["brand": "A"], at: noon + .seconds(number))
                 _ = try await shop.catalogue.listing(item, price: 100, at: noon + .seconds(number))
             }
             let cursor = try #require(try await app.get("/v1/listings?sort=price&limit=2", of: shop).next)

@@ -49,6 +49,9 @@ import Testing
         #expect(names(Schemas.listingMembers) == names(ListingDocument.bytes(listing, item, for: .operators)))
         #expect(names(Schemas.importMembers) == names(ImportDocument.bytes(report)))
         #expect(names(Schemas.eventMembers) == names(event.bytes))
+        let switches = try JSONValue(parsing: SwitchRoutes.document(SwitchState(), for: "demo"))
+        #expect(names(Schemas.readSwitchesMembers) == names(switches.bytes))
+        #expect(names(Schemas.readSwitchMembers) == names(switches["data"]?.arrayValue?.first?.bytes))
         #expect(names(Schemas.traceMembers) == names(TraceDocument.bytes(trace)))
     }
 
@@ -82,6 +85,9 @@ enum TestDatabaseless {
         let logger = Logger(label: "test")
         let pool = PostgresPool(try PostgresConfiguration(url: "postgresql://127.0.0.1:1/none"), logger: logger)
         let follower = ShardFollower(shard: "main", poll: .seconds(1), doorbell: nil, pool: pool, logger: logger)
-        try await body(QueryService.router(pool: pool, follower: follower, shard: "main"))
+        try await body(
+            QueryService.router(
+                pool: pool, follower: follower, shard: "main", switches: SwitchFile(path: nil, logger: logger),
+                shadow: Shadow(follower: follower, logger: logger)))
     }
 }

@@ -10,6 +10,7 @@ import Postgres
 import Query
 import ServiceLifecycle
 import TestSupport
+import Testing
 
 @testable import Runtime
 
@@ -50,38 +51,64 @@ struct QueryApp: Sendable {
     let database: TestDatabase
     let administrator: PostgresConnection
     let port: Int
+    /// The same service, answering everything from the operational tables.
+    let tablesPort: Int?
+    /// The file of the read switches.
+    let switches: URL
     let issuer: DevelopmentIssuer
     let metrics: PrometheusMetrics
 
     var log: Log { Log(connection: administrator) }
 
-    static func with(poll: Int = 20, _ body: (QueryApp) async throws -> Void) async throws {
+    /// - Parameters:
+    ///   - comparing: a second service answers from the operational tables, and every answer of the first for items and
+    ///     listings is compared with its own, byte for byte.
+    ///   - switches: what the file of the read switches says; nil: there is none.
+    static func with(
+        poll: Int = 20, comparing: Bool = false, switches: String? = nil, logger: Logger = Self.logger,
+        _ body: (QueryApp) async throws -> Void
+    ) async throws {
         try await TestDatabase.with { database in
+            let folder = FileManager.default.temporaryDirectory.appending(path: database.name)
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(at: folder) }
             let issuer = DevelopmentIssuer()
-            let jwks = FileManager.default.temporaryDirectory.appending(path: "\(database.name).jwks.json")
-            try Data(issuer.jwks).write(to: jwks)
-            defer { try? FileManager.default.removeItem(at: jwks) }
-            let environment = ServiceProcess.Environment(
-                configuration: try ServiceConfiguration(
-                    service: "query", requires: [.database, .issuer],
-                    environment: [
-                        "CLOSTER_DATABASE_URL": database.url(as: "closter_query"), "CLOSTER_HTTP_PORT": "0",
-                        "CLOSTER_AUTH_DEV_JWKS": jwks.path, "CLOSTER_POLL_MS": "\(poll)",
-                    ]),
-                health: HealthRegistry(), logger: Self.logger, metrics: PrometheusMetrics())
+            try Data(issuer.jwks).write(to: folder.appending(path: "jwks.json"))
+            let file = folder.appending(path: "switches.yaml")
+            try switches.map { try Data($0.utf8).write(to: file) }
+            let tables = folder.appending(path: "tables.yaml")
+            try Data("default: tables\n".utf8).write(to: tables)
+            func environment(_ switches: URL?) throws -> ServiceProcess.Environment {
+                var variables = [
+                    "CLOSTER_DATABASE_URL": database.url(as: "closter_query"), "CLOSTER_HTTP_PORT": "0",
+                    "CLOSTER_AUTH_DEV_JWKS": folder.appending(path: "jwks.json").path, "CLOSTER_POLL_MS": "\(poll)",
+                ]
+                variables["CLOSTER_READ_SWITCHES"] = switches?.path
+                return ServiceProcess.Environment(
+                    configuration: try ServiceConfiguration(
+                        service: "query", requires: [.database, .issuer], environment: variables),
+                    health: HealthRegistry(), logger: logger, metrics: PrometheusMetrics())
+            }
+            let first = try environment(switches == nil ? nil : file)
             let (ports, port) = AsyncStream.makeStream(of: Int.self)
-            let parts = try await QueryService.parts(environment) { port.yield($0) }
+            var parts = try await QueryService.parts(first) { port.yield($0) }
+            let (tablesPorts, tablesPort) = AsyncStream.makeStream(of: Int?.self)
+            if comparing {
+                parts += try await QueryService.parts(environment(tables)) { tablesPort.yield($0) }
+            } else {
+                tablesPort.yield(nil)
+            }
             let administrator = try await database.connect()
-            let services = ServiceGroup(services: parts, logger: Self.logger)
+            let services = ServiceGroup(services: parts, logger: logger)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await services.run() }
-                for await port in ports {
+                var (port, second) = (ports.makeAsyncIterator(), tablesPorts.makeAsyncIterator())
+                if let port = await port.next(), let second = await second.next() {
                     let app = QueryApp(
-                        database: database, administrator: administrator, port: port, issuer: issuer,
-                        metrics: environment.metrics)
+                        database: database, administrator: administrator, port: port, tablesPort: second,
+                        switches: file, issuer: issuer, metrics: first.metrics)
                     try await app.untilReady()
                     try await body(app)
-                    break
                 }
                 await services.triggerGracefulShutdown()
                 try await group.waitForAll()
@@ -90,14 +117,16 @@ struct QueryApp: Sendable {
         }
     }
 
-    private static let logger: Logger = {
+    static let logger: Logger = {
         var logger = Logger(label: "query")
         logger.logLevel = .error
         return logger
     }()
 
     private func untilReady() async throws {
-        while try await get("/readyz", as: .nobody, of: nil).status != 200 {}
+        for port in [port, tablesPort].compactMap(\.self) {
+            while try await ask(port, "/readyz", [:]).status != 200 {}
+        }
     }
 
     func shop(_ slug: String = "demo") async throws -> Shop {
@@ -134,11 +163,36 @@ struct QueryApp: Sendable {
         _ path: String, as reader: Reader = .member, of shop: Shop?, _ headers: [String: String] = [:],
         method: HTTPMethod = .GET
     ) async throws -> Answer {
+        var headers = headers
+        for (name, value) in shop?.headers.first(where: { $0.reader == reader })?.fields ?? [] {
+            headers[name] = value
+        }
+        let answer = try await ask(port, path, headers, method)
+        if let tablesPort, path.hasPrefix("/v1/items") || path.hasPrefix("/v1/listings") {
+            let other = try await ask(tablesPort, path, headers, method)
+            #expect(other.status == answer.status, "\(path): \(other.text)")
+            #expect(other.code == answer.code, "\(path)")
+            #expect(other.pointers == answer.pointers, "\(path)")
+            if answer.status < 400 {
+                let isSame = other.body == answer.body
+                #expect(isSame, "\(path): \(answer.text)\n\(other.text)")
+                for name in ["etag", "content-length", "cache-control", "vary"] {
+                    #expect(other[name] == answer[name], "\(path)")
+                }
+                if method == .GET {
+                    #expect(answer["closter-source"] == "projections", "\(path)")
+                    #expect(other["closter-source"] == "tables", "\(path)")
+                }
+            }
+        }
+        return answer
+    }
+
+    private func ask(
+        _ port: Int, _ path: String, _ headers: [String: String], _ method: HTTPMethod = .GET
+    ) async throws -> Answer {
         var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
         request.method = method
-        for (name, value) in shop?.headers.first(where: { $0.reader == reader })?.fields ?? [] {
-            request.headers.add(name: name, value: value)
-        }
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         let response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
         let body = try await response.body.collect(upTo: 256 << 20)

@@ -9,7 +9,7 @@ import Testing
 
 @Suite struct SearchTests {
     @Test func `words are found by their beginnings, without case, accents and Polish letters`() async throws {
-        try await QueryApp.with { app in
+        try await QueryApp.with(comparing: true) { app in
             let shop = try await app.shop()
             let noon = Catalogue.noon
             let jacket = try await shop.catalogue.item(

@@ -14,16 +14,11 @@ enum EntityTag {
         text.append(contentsOf: String(version).utf8)
         text.append(UInt8(ascii: "-"))
         hash.finalize().withUnsafeBytes { digest in
-            for byte in digest.prefix(8) {
-                text.append(digits[Int(byte >> 4)])
-                text.append(digits[Int(byte & 15)])
-            }
+            Hex.append(digest.prefix(8), to: &text)
         }
         text.append(UInt8(ascii: "\""))
         return String(decoding: text, as: UTF8.self)
     }
-
-    private static let digits = Array("0123456789abcdef".utf8)
 
     /// Whether `If-None-Match` names this tag: `*`, or a list of tags, compared weakly (RFC 9110 §13.1.2).
     /// What is no list of tags matches nothing.
@@ -44,5 +39,23 @@ enum EntityTag {
             if rest[..<after].elementsEqual(tag.utf8) { return true }
             rest = rest[after...]
         }
+    }
+}
+
+/// Bytes as lower-case hexadecimal.
+enum Hex {
+    private static let digits = Array("0123456789abcdef".utf8)
+
+    static func append(_ bytes: some Sequence<UInt8>, to text: inout [UInt8]) {
+        for byte in bytes {
+            text.append(digits[Int(byte >> 4)])
+            text.append(digits[Int(byte & 15)])
+        }
+    }
+
+    static func text(_ bytes: some Sequence<UInt8>) -> String {
+        var text: [UInt8] = []
+        append(bytes, to: &text)
+        return String(decoding: text, as: UTF8.self)
     }
 }

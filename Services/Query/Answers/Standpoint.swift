@@ -62,7 +62,7 @@ struct Standpoints: Sendable {
         return standpoint(.tables, view.epoch, tenant, view.head, wait > 0 ? "wait=\(wait)" : nil)
     }
 
-    private func live(_ projection: Projection) throws -> (ShardView, Generation) {
+    func live(_ projection: Projection) throws -> (ShardView, Generation) {
         guard let view = follower.view, let generation = view.generations[projection] else { throw Self.unavailable }
         return (view, generation)
     }

@@ -24,7 +24,7 @@ struct ItemRoutes: Sendable {
             Items.resource, tenant: try context.tenant().id, visibility: visibility,
             sort: Items.sorts.first { $0.name == sort } ?? Items.newest)
         let status = parameters.choice("status", ItemStatus.self)
-        if status != nil, visibility == .full { list.replaceVisible(with: "true") }
+        if status != nil, visibility == .full { list.showInvisible() }
         list.filter("status", status?.rawValue) { "t.status = \($0)" }
         list.readItemFilters(&parameters)
         try list.finish(&parameters)

@@ -2,13 +2,15 @@ import Documents
 import Postgres
 
 enum Listings {
-    static let resource = Resource(name: "listings", prefix: "listing", projection: .listings) { visibility in
-        switch visibility {
-        case .full: "true"
-        // The status is what the indexes know, the document is what decides.
-        case .storefront: "t.status = 'published' AND t.public_document IS NOT NULL"
-        }
-    }
+    static let resource = Resource(
+        name: .listings, prefix: "listing", projection: .listings,
+        visible: { visibility in
+            switch visibility {
+            case .full: "true"
+            // The status is what the indexes know, the document is what decides.
+            case .storefront: "t.status = 'published' AND t.public_document IS NOT NULL"
+            }
+        }, table: ListingTable.self)
 
     static let newest = ListSort(name: "-created_at", column: "created_at", isDescending: true, kind: .time)
     /// The last first published first; before them what has never been, the newest first.

@@ -64,6 +64,8 @@ enum Description {
             for: .members),
         "/v1/trace/{correlation_id}": get(
             "Everything one request caused", one("Trace"), [path("correlation_id", "a UUID")], for: .members),
+        "/v1/read-switches": get(
+            "Which side answers reads of each resource", one("ReadSwitches"), [], for: .members, waits: false),
         "/problems": get("Every kind of problem", list("ProblemKind"), [], for: .anyone),
         "/problems/{code}": get(
             "What a kind of problem means", one("ProblemKind"), [path("code", "as in a problem's `code`")], for: .anyone
@@ -76,7 +78,7 @@ enum Description {
 
     private static func get(
         _ summary: String, _ schema: JSONValue, _ parameters: [JSONValue], for readers: Readers = .everybody,
-        hasTag: Bool = false, media: String = "application/json"
+        waits: Bool = true, hasTag: Bool = false, media: String = "application/json"
     ) -> JSONValue {
         var parameters = parameters
         var responses: JSONObject = [
@@ -86,7 +88,7 @@ enum Description {
                 "content": .object([Problem.contentType: ["schema": Schemas.reference("Problem")]]),
             ],
         ]
-        if readers != .anyone {
+        if readers != .anyone, waits {
             parameters.append(header("Closter-After", "a Closter-Position to wait for"))
             parameters.append(header("Prefer", "wait=0…10, in seconds"))
         }

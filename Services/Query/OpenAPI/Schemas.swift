@@ -15,6 +15,7 @@ enum Schemas {
         ]),
         "Event": object(eventMembers),
         "Trace": object(traceMembers),
+        "ReadSwitches": object(readSwitchesMembers),
         "Problem": object(
             [
                 "type": string("a path of this service that explains it"), "title": string(),
@@ -92,6 +93,17 @@ enum Schemas {
                         "line": ["type": "integer"], "outcome": string(), "correlation_id": uuid, "href": string(),
                     ])),
             ])),
+    ]
+
+    static let readSwitchesMembers: JSONObject = [
+        "data": array(object(readSwitchMembers)),
+        "file": object(["state": choice(["none", "good", "broken", "missing"]), "taken_at": orNull(time)]),
+    ]
+
+    static let readSwitchMembers: JSONObject = [
+        "resource": choice(SwitchRoutes.resources.map(\.rawValue)), "use": choice(ReadUse.allCases.map(\.rawValue)),
+        "percent": ["type": "integer", "minimum": 0, "maximum": 100],
+        "origin": choice(["default", "resource", "tenant"]),
     ]
 
     /// An item's fields as items and listings show them; a storefront's documents leave `sku` out.

@@ -1,4 +1,5 @@
 import Crypto
+import Documents
 import EventSourcing
 import Foundation
 
@@ -59,6 +60,14 @@ struct CursorScope: Sendable {
         return Base64URL.encode(bytes)
     }
 
+    /// Tells apart pages that were asked for in another way, and says nothing of what was asked.
+    func digest(after keyset: Keyset?, limit: Int) -> String {
+        var scope = self
+        scope.add("limit", String(limit))
+        if let keyset { scope.add("after", cursor(keyset)) }
+        return Hex.text(scope.seal(of: []))
+    }
+
     /// nil for damage and for a cursor of another scope.
     func keyset(_ cursor: String) -> Keyset? {
         guard cursor.utf8.count <= 64, let bytes = Base64URL.decode(cursor.utf8),
@@ -78,6 +87,13 @@ enum Visibility: String, Sendable {
     case full
     /// Browsers with a publishable key: what is on sale, without what is internal.
     case storefront
+
+    var audience: Audience {
+        switch self {
+        case .full: .operators
+        case .storefront: .storefront
+        }
+    }
 
     /// The column that holds the ready answer.
     var documentColumn: String {

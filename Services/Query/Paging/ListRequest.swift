@@ -8,9 +8,15 @@ import Postgres
 
 /// A list that was asked for, read from the parameters and checked.
 struct ListRequest: Sendable {
+    let resource: Resource
     var visibility: Visibility
-    private(set) var conditions: [SQL]
-    private(set) var search: String?
+    /// What the parameters ask for, said of the row `t`.
+    private(set) var conditions: [SQL] = []
+    /// Whether what the reader would not see by itself is left out.
+    private(set) var hidesInvisible = true
+    /// Whether a condition speaks of the item's fields.
+    private(set) var filtersByItem = false
+    private(set) var search: SearchText.Search?
     /// `q` has no letter and no digit, so there is nothing it could match.
     private(set) var findsNothing = false
     var sort: ListSort
@@ -20,14 +26,14 @@ struct ListRequest: Sendable {
     private(set) var scope: CursorScope
 
     init(_ resource: Resource, tenant: TenantID, visibility: Visibility, sort: ListSort) {
+        self.resource = resource
         self.visibility = visibility
         self.sort = sort
-        conditions = [resource.visible(visibility)]
-        scope = CursorScope(resource: resource.name, tenant: tenant, visibility: visibility, sort: sort.name)
+        scope = CursorScope(resource: resource.name.rawValue, tenant: tenant, visibility: visibility, sort: sort.name)
     }
 
-    /// A condition of the route's own, which no parameter asked for.
-    mutating func replaceVisible(with condition: SQL) { conditions[0] = condition }
+    /// For readers who may see everything and ask for what is hidden.
+    mutating func showInvisible() { hidesInvisible = false }
 
     mutating func filter(_ name: String, _ value: String?, _ condition: (String) -> SQL) {
         guard let value else { return }
@@ -43,20 +49,22 @@ struct ListRequest: Sendable {
 
     /// The filters that items and listings share.
     mutating func readItemFilters(_ parameters: inout QueryParameters) {
+        let before = conditions.count
         filter("brand", parameters.text("brand")) { "t.brand = \($0)" }
         filter("category", parameters.text("category")) { "t.category = \($0)" }
         filter("condition", parameters.choice("condition", ItemCondition.self)?.rawValue) { "t.condition = \($0)" }
         filter("size", parameters.text("size")) { "t.size = \($0)" }
+        filtersByItem = conditions.count > before
     }
 
     /// `q`, `limit` and `cursor`; to be called after every filter, because the cursor is bound to them. Throws one
     /// problem with everything that is wrong with the parameters.
     mutating func finish(_ parameters: inout QueryParameters) throws {
         if let q = parameters.text("q") {
-            search = SearchText.prefixQuery(q)
+            search = SearchText.search(q)
             findsNothing = search == nil
             // Two texts that mean the same words are the same filter.
-            scope.add("q", search ?? "")
+            scope.add("q", search?.query ?? "")
         }
         limit = parameters.limit()
         // An empty one would begin anew, and a client that goes on with it would never end.
@@ -68,42 +76,60 @@ struct ListRequest: Sendable {
         }
     }
 
+    /// Names what was asked for, without telling it.
+    var place: String { scope.digest(after: after, limit: limit) }
+
     func statement(in generation: Generation) -> ListStatement {
-        ListStatement(
-            generation: generation, visibility: visibility, conditions: conditions, partitions: partitions, sort: sort,
-            after: after, limit: limit)
+        let visible = hidesInvisible ? resource.visible(visibility) : "true"
+        return ListStatement(
+            generation: generation, visibility: visibility, conditions: [visible] + conditions, partitions: partitions,
+            sort: sort, after: after, limit: limit)
     }
 
-    /// `{"data":[…],"next":…}`; the documents are copied as they are.
-    func body(_ rows: ArraySlice<Row>) throws(PostgresError) -> ByteBuffer {
-        let page = rows.prefix(limit)
+    /// `{"data":[…],"next":…}`; the documents are copied as they are. One entry more than the page holds says that
+    /// there is a next one.
+    func body(_ entries: some RandomAccessCollection<some PageEntry>) throws(PostgresError) -> ByteBuffer {
+        let page = entries.prefix(limit)
         var size = 64 + 64
-        for row in page { size += row.withBytes(2) { $0?.count ?? 0 } + 1 }
+        for entry in page { size += entry.withDocument { $0.count } + 1 }
         var buffer = ByteBufferAllocator().buffer(capacity: size)
         buffer.writeStaticString("{\"data\":[")
-        for (index, row) in page.enumerated() {
-            if index > 0 { buffer.writeStaticString(",") }
-            row.withBytes(2) { bytes in
-                if let bytes { buffer.writeBytes(bytes) }
-            }
+        var isFirst = true
+        for entry in page {
+            if !isFirst { buffer.writeStaticString(",") }
+            isFirst = false
+            entry.withDocument { _ = buffer.writeBytes($0) }
         }
         buffer.writeStaticString("],\"next\":")
-        if rows.count > limit, let last = page.last {
+        if entries.count > limit, let last = page.last {
             buffer.writeStaticString("\"")
-            buffer.writeString(scope.cursor(try keyset(last)))
+            buffer.writeString(scope.cursor(try last.keyset(sort.kind)))
             buffer.writeStaticString("\"}")
         } else {
             buffer.writeStaticString("null}")
         }
         return buffer
     }
+}
 
-    private func keyset(_ row: Row) throws(PostgresError) -> Keyset {
+/// A document and its place in a list.
+protocol PageEntry {
+    func withDocument<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result
+    func keyset(_ kind: ListSort.Kind) throws(PostgresError) -> Keyset
+}
+
+/// A row as `ListStatement` selects it: id, sort value, document.
+extension Row: PageEntry {
+    func withDocument<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        withBytes(2) { body($0 ?? UnsafeRawBufferPointer(start: nil, count: 0)) }
+    }
+
+    func keyset(_ kind: ListSort.Kind) throws(PostgresError) -> Keyset {
         let value: Int64? =
-            switch sort.kind {
-            case .time: try row.decode(1, as: PostgresTimestamp?.self)?.microseconds
-            case .integer: try row.decode(1)
+            switch kind {
+            case .time: try decode(1, as: PostgresTimestamp?.self)?.microseconds
+            case .integer: try decode(1)
             }
-        return Keyset(value: value, id: try row.decode(0))
+        return Keyset(value: value, id: try decode(0))
     }
 }

@@ -10,9 +10,9 @@ struct ListSort: Sendable, Equatable {
     var isDescending: Bool
     var kind: Kind
 
-    fileprivate var direction: String { isDescending ? " DESC" : "" }
+    var direction: String { isDescending ? " DESC" : "" }
 
-    fileprivate func value(_ value: Int64) -> SQL {
+    private func value(_ value: Int64) -> SQL {
         switch kind {
         case .time: "\(PostgresTimestamp(microseconds: value))"
         case .integer: "\(value)"
@@ -31,6 +31,16 @@ struct ListSort: Sendable, Equatable {
         }
         let comparison = isDescending ? "<" : ">"
         return [["(t.\(unescaped: column), t.id) \(unescaped: comparison) (\(self.value(value)), \(keyset.id))"]]
+    }
+
+    /// The same as one condition; none where nothing has to be said.
+    func place(after keyset: Keyset?) -> [SQL] {
+        let parts = parts(after: keyset)
+        return parts.count == 1 ? parts[0] : ["(" + .joined(parts.map { .joined($0, " AND ") }, " OR ") + ")"]
+    }
+
+    func order(_ table: String, _ column: String) -> SQL {
+        SQL(unescaped: " ORDER BY \(table).\(column)\(direction), \(table).id\(direction)")
     }
 }
 
@@ -63,12 +73,11 @@ struct ListStatement: Sendable {
     }
 
     private func order(_ table: String, _ column: String, _ most: Int) -> SQL {
-        let direction = sort.direction
-        return SQL(" ORDER BY \(table).\(column)\(direction), \(table).id\(direction) LIMIT " + String(most), [])
+        sort.order(table, column) + SQL(unescaped: " LIMIT \(most)")
     }
 
     private func page(_ columns: SQL, _ more: [SQL], _ most: Int) -> SQL {
-        columns + " FROM \(unescaped: generation.table) t WHERE " + Self.join(conditions + more, " AND ")
+        columns + " FROM \(unescaped: generation.table) t WHERE " + .joined(conditions + more, " AND ")
             + order("t", sort.column, most)
     }
 
@@ -79,17 +88,8 @@ struct ListStatement: Sendable {
             sort.parts(after: after).map { part in page(columns, partition + part + more, most) }
         }
         if pages.count == 1 { return pages[0] }
-        return "SELECT \(unescaped: names) FROM (" + Self.join(pages.map { "(\($0))" }, " UNION ALL ") + ") p"
+        return "SELECT \(unescaped: names) FROM (" + .joined(pages.map { "(\($0))" }, " UNION ALL ") + ") p"
             + order("p", "sort", most)
-    }
-
-    private static func join(_ parts: [SQL], _ separator: String) -> SQL {
-        var all: SQL = ""
-        for (index, part) in parts.enumerated() {
-            if index > 0 { all += SQL(separator, []) }
-            all += part
-        }
-        return all
     }
 
     /// Walks an index in sort order. With `search`, rows that do not match are passed over: quick where many match.
@@ -114,11 +114,7 @@ struct ListStatement: Sendable {
     /// The fourth column is the number of matches, and there is always a row to carry it: where it exceeds
     /// `mostFound` nothing else is in it, and `walking(search:)` has to answer.
     func finding(_ search: String) -> SQL {
-        let parts = sort.parts(after: after)
-        let place: [SQL] =
-            parts.count == 1
-            ? parts[0] : ["(" + Self.join(parts.map { Self.join($0, " AND ") }, " OR ") + ")"]
-        let found = page(columns, ["t.id IN (SELECT f.id FROM found f)"] + place, fetched)
+        let found = page(columns, ["t.id IN (SELECT f.id FROM found f)"] + sort.place(after: after), fetched)
         let direction = sort.direction
         return """
             WITH found AS MATERIALIZED (
@@ -128,5 +124,16 @@ struct ListStatement: Sendable {
             FROM number n LEFT JOIN LATERAL (\(found)) r ON n.number <= \(unescaped: "\(Self.mostFound)")
             ORDER BY r.sort\(unescaped: direction), r.id\(unescaped: direction)
             """
+    }
+}
+
+extension SQL {
+    static func joined(_ parts: [SQL], _ separator: String) -> SQL {
+        var all: SQL = ""
+        for (index, part) in parts.enumerated() {
+            if index > 0 { all += SQL(unescaped: separator) }
+            all += part
+        }
+        return all
     }
 }

@@ -142,6 +142,16 @@ final class ShardFollower: Sendable {
         }
     }
 
+    /// Runs a read of a live generation; once more, after a look, if its table was dropped meanwhile.
+    func retryingDropped<Value>(_ body: () async throws -> Value) async throws -> Value {
+        do {
+            return try await body()
+        } catch let error as PostgresError where error.sqlState == "42P01" {
+            try await look(isGone: true)
+            return try await body()
+        }
+    }
+
     /// How long ago the last look succeeded, and how far each projection is behind; nil before the first look.
     func freshness() -> Freshness? {
         let now = clock.now

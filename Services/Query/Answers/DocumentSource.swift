@@ -1,0 +1,43 @@
+import Crypto
+import EventSourcing
+import Foundation
+import NIOCore
+
+/// A side that answers reads of one resource. For the same versions of the streams every side gives the same bytes.
+protocol DocumentSource: Sendable {
+    /// nil where it is not there, or not for these eyes.
+    func one(_ id: UUID, for visibility: Visibility, of tenant: TenantID) async throws -> Document?
+
+    /// A page as `ListRequest.body` writes it.
+    func page(_ list: ListRequest, of tenant: TenantID) async throws -> ByteBuffer
+}
+
+/// One resource as it is answered.
+struct Document: Sendable {
+    var body: ByteBuffer
+    var tag: String
+
+    init(version: Int64, body: ByteBuffer) {
+        self.body = body
+        tag = body.withUnsafeReadableBytes { EntityTag.make(version: version, of: $0) }
+    }
+}
+
+/// Something that was read, told apart from another by a few characters instead of its bytes.
+protocol Fingerprinted: Sendable {
+    var fingerprint: String { get }
+}
+
+extension Document?: Fingerprinted {
+    var fingerprint: String { self?.tag ?? "absent" }
+}
+
+extension ByteBuffer: Fingerprinted {
+    var fingerprint: String {
+        withUnsafeReadableBytes { bytes in
+            var hash = SHA256()
+            hash.update(bufferPointer: bytes)
+            return Hex.text(hash.finalize().prefix(8))
+        }
+    }
+}

@@ -20,6 +20,7 @@ public import Logging
 /// | `CLOSTER_LOG_LEVEL` | `trace` … `critical` | `info` |
 /// | `CLOSTER_READ_SWITCHES` | path of the read-switch file | none |
 /// | `CLOSTER_PLATFORM_OPERATORS` | comma-separated token subjects that may create tenants | none |
+/// | `CLOSTER_FOLLOWERS` | followers of the live feed that a query process takes at once, 1 to 1000000 | `10000` |
 /// | `CLOSTER_SHARD` | shard this process works for | `main` |
 ///
 /// Exactly one of `CLOSTER_AUTH_DEV_JWKS` and `CLOSTER_STACK_PROJECT` may be set: a process that trusts a real
@@ -59,6 +60,7 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
     public var logLevel: Logger.Level
     public var readSwitches: String?
     public var platformOperators: Set<String>
+    public var followers: Int
     public var shard: String
 
     /// Reads and validates; throws every problem at once.
@@ -96,6 +98,7 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
         self.platformOperators = Set(
             (reader.text("CLOSTER_PLATFORM_OPERATORS") ?? "").split(separator: ",")
                 .map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty })
+        self.followers = reader.integer("CLOSTER_FOLLOWERS", in: 1...1_000_000) ?? 10_000
         self.shard = reader.identifier("CLOSTER_SHARD") ?? "main"
 
         let problems = reader.problems
@@ -109,7 +112,7 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
         issuer \(issuer.map { "\($0)" } ?? "none"), query \(queryURL ?? "none"), command \(commandURL ?? "none"), \
         fingerprint key \(fingerprintKey == nil ? "none" : "<redacted>"), doorbell \(doorbell ? "on" : "off"), \
         poll \(poll), log level \(logLevel), read switches \(readSwitches ?? "none"), \
-        platform operators \(platformOperators.count), shard \(shard)
+        platform operators \(platformOperators.count), followers \(followers), shard \(shard)
         """
     }
 }

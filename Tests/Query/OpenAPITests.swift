@@ -82,6 +82,6 @@ enum TestDatabaseless {
         let logger = Logger(label: "test")
         let pool = PostgresPool(try PostgresConfiguration(url: "postgresql://127.0.0.1:1/none"), logger: logger)
         let follower = ShardFollower(shard: "main", poll: .seconds(1), doorbell: nil, pool: pool, logger: logger)
-        try await body(QueryService.router(pool: pool, follower: follower, shard: "main"))
+        try await body(QueryService.router(pool: pool, follower: follower, feed: Feed(), shard: "main"))
     }
 }

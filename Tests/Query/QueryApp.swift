@@ -55,7 +55,10 @@ struct QueryApp: Sendable {
 
     var log: Log { Log(connection: administrator) }
 
-    static func with(poll: Int = 20, _ body: (QueryApp) async throws -> Void) async throws {
+    /// - Parameter variables: of the service's environment, besides those that it cannot do without.
+    static func with(
+        poll: Int = 20, variables: [String: String] = [:], _ body: (QueryApp) async throws -> Void
+    ) async throws {
         try await TestDatabase.with { database in
             let issuer = DevelopmentIssuer()
             let jwks = FileManager.default.temporaryDirectory.appending(path: "\(database.name).jwks.json")
@@ -67,7 +70,7 @@ struct QueryApp: Sendable {
                     environment: [
                         "CLOSTER_DATABASE_URL": database.url(as: "closter_query"), "CLOSTER_HTTP_PORT": "0",
                         "CLOSTER_AUTH_DEV_JWKS": jwks.path, "CLOSTER_POLL_MS": "\(poll)",
-                    ]),
+                    ].merging(variables) { $1 }),
                 health: HealthRegistry(), logger: Self.logger, metrics: PrometheusMetrics())
             let (ports, port) = AsyncStream.makeStream(of: Int.self)
             let parts = try await QueryService.parts(environment) { port.yield($0) }

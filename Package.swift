@@ -112,7 +112,7 @@ let package = Package(
         + service(
             "Query",
             [
-                "Documents", "Edge", "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", crypto, httpTypes,
+                "Documents", "Edge", "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", crypto, deque, httpTypes,
                 hummingbird, lifecycle, logging, metrics, nioCore, yams,
             ], executable: "closter-query")
         + service(
@@ -120,6 +120,7 @@ let package = Package(
             [
                 "Command", "Documents", "EventSourcing", "EventStore", "Events", "Identity", "JSON", "Postgres",
                 "Projector", "Query", argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix,
+                unixSignals,
             ], executable: "closter")
         + [
             .target(

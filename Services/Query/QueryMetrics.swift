@@ -1,4 +1,5 @@
 import Runtime
+import Synchronization
 
 /// What the read side adds to `/metrics`.
 enum QueryMetrics {
@@ -26,5 +27,27 @@ enum QueryMetrics {
         }
         metrics.observe("closter_read_view_age_seconds") { follower.freshness().map { $0.age / .seconds(1) } ?? .nan }
         metrics.observe("closter_read_waiting") { Double(follower.waiting) }
+    }
+    static func register(feed: Feed, in metrics: PrometheusMetrics) {
+        metrics.describe(
+            MetricDefinition("closter_followers", .gauge, help: "Streams of the live feed that are open."),
+            MetricDefinition(
+                "closter_feed_events_total", .counter, help: "Events read from the log for followers, once for all."),
+            MetricDefinition("closter_feed_sent_total", .counter, help: "Events sent to followers, to each of them."),
+            MetricDefinition(
+                "closter_followers_behind_total", .counter,
+                help: "How often a follower was too slow for the window and went back to history."),
+            MetricDefinition(
+                "closter_followers_refused_total", .counter,
+                help: "Streams refused, because there were as many as may be."))
+        metrics.observe("closter_followers") { Double(feed.followers) }
+        metrics.observe("closter_feed_events_total", .counter) { Double(feed.counts.read.load(ordering: .relaxed)) }
+        metrics.observe("closter_feed_sent_total", .counter) { Double(feed.counts.sent.load(ordering: .relaxed)) }
+        metrics.observe("closter_followers_behind_total", .counter) {
+            Double(feed.counts.fellBehind.load(ordering: .relaxed))
+        }
+        metrics.observe("closter_followers_refused_total", .counter) {
+            Double(feed.counts.refused.load(ordering: .relaxed))
+        }
     }
 }

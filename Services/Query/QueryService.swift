@@ -32,21 +32,37 @@ public enum QueryService {
         let authenticator = try Authenticator.make(
             configuration, directory: TenantDirectory(pool: pool), purpose: .read, logger: logger)
 
+        var limits = Feed.Limits()
+        limits.followers = configuration.followers
+        let feed = Feed(limits)
+        let tail = FeedTail(
+            feed: feed, shard: follower, pool: pool,
+            bell: Bell(
+                channel: FeedTail.channel, poll: configuration.poll,
+                database: configuration.doorbell ? database : nil, logger: logger),
+            logger: logger)
+
         QueryHealth.register(pool: pool, follower: follower, poll: configuration.poll, in: environment.health)
         QueryMetrics.register(follower: follower, in: environment.metrics)
         switches.register(in: environment.health, environment.metrics)
         shadow.register(in: environment.metrics)
+        QueryMetrics.register(feed: feed, in: environment.metrics)
         Edge.observe(pool, in: environment.metrics, name: "main")
 
         let server = Edge.application(
             router(
-                pool: pool, follower: follower, shard: configuration.shard, switches: switches, shadow: shadow),
+                pool: pool, follower: follower, feed: feed, shard: configuration.shard, switches: switches,
+                shadow: shadow),
             environment: environment, authenticator: authenticator, onRunning: onRunning)
-        return [Part(pool.run), Part(follower.run), Part(switches.run), Part(shadow.run), server]
+        // The feed is stopped first: the server ends when every answer has ended, and those of followers do not by
+        // themselves.
+        return [
+            Part(pool.run), Part(follower.run), Part(switches.run), Part(shadow.run), server, Part(tail.run),
+        ]
     }
 
     static func router(
-        pool: PostgresPool, follower: ShardFollower, shard: String, switches: SwitchFile, shadow: Shadow
+        pool: PostgresPool, follower: ShardFollower, feed: Feed, shard: String, switches: SwitchFile, shadow: Shadow
     ) -> EdgeRouter {
         let router = Edge.makeRouter()
         let standpoints = Standpoints(shard: shard, follower: follower)
@@ -58,7 +74,8 @@ public enum QueryService {
         ListingRoutes(documents: documents(Listings.resource)).add(to: router)
         SwitchRoutes(switches: switches).add(to: router)
         ImportRoutes(pool: pool, standpoints: standpoints).add(to: router)
-        HistoryRoutes(pool: pool, standpoints: standpoints).add(to: router)
+        HistoryRoutes(pool: pool, standpoints: standpoints, feed: feed).add(to: router)
+        ParkedRoutes(pool: pool, standpoints: standpoints).add(to: router)
         ProblemRoutes().add(to: router)
         OpenAPIRoutes().add(to: router)
         return router

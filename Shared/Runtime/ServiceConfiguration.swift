@@ -23,6 +23,7 @@ public import Logging
 /// | `CLOSTER_PLATFORM_OPERATORS` | comma-separated token subjects that may create tenants | none |
 /// | `CLOSTER_AUDIT_RATE` | groups of rows a second that the projector holds against the log, 0 (none) to 10000 | `20` |
 /// | `CLOSTER_AUDIT_REPAIR` | `true` or `false`: whether it repairs what differs | `false` |
+/// | `CLOSTER_FOLLOWERS` | followers of the live feed that a query process takes at once, 1 to 1000000 | `10000` |
 /// | `CLOSTER_SHARD` | shard this process works for | `main` |
 ///
 /// Exactly one of `CLOSTER_AUTH_DEV_JWKS` and `CLOSTER_STACK_PROJECT` may be set: a process that trusts a real
@@ -65,6 +66,7 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
     public var platformOperators: Set<String>
     public var auditRate: Int
     public var auditRepair: Bool
+    public var followers: Int
     public var shard: String
 
     /// Reads and validates; throws every problem at once.
@@ -105,6 +107,7 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
                 .map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty })
         self.auditRate = reader.integer("CLOSTER_AUDIT_RATE", in: 0...10_000) ?? 20
         self.auditRepair = reader.flag("CLOSTER_AUDIT_REPAIR") ?? false
+        self.followers = reader.integer("CLOSTER_FOLLOWERS", in: 1...1_000_000) ?? 10_000
         self.shard = reader.identifier("CLOSTER_SHARD") ?? "main"
 
         let problems = reader.problems
@@ -118,7 +121,7 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
         issuer \(issuer.map { "\($0)" } ?? "none"), query \(queryURL ?? "none"), command \(commandURL ?? "none"), \
         fingerprint key \(fingerprintKey == nil ? "none" : "<redacted>"), doorbell \(doorbell ? "on" : "off"), \
         poll \(poll), parked limit \(parkedLimit), log level \(logLevel), read switches \(readSwitches ?? "none"), \
-        platform operators \(platformOperators.count), shard \(shard)
+        platform operators \(platformOperators.count), followers \(followers), shard \(shard)
         """
     }
 }

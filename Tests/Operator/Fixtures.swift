@@ -1,4 +1,5 @@
 import Foundation
+import NIOCore
 import Synchronization
 
 @testable import Operator
@@ -26,6 +27,19 @@ final class FakeTransport: Transport {
             return requests.count
         }
         return try reply(request, number)
+    }
+
+    /// The whole body in pieces of a few bytes; then the end.
+    func open(_ request: Request) async throws(TransportFailure) -> OpenResponse {
+        let response = try await send(request)
+        let pieces = stride(from: 0, to: response.body.count, by: 7).map { start in
+            ByteBuffer(bytes: response.body[start..<min(start + 7, response.body.count)])
+        }
+        let body = AsyncThrowingStream<ByteBuffer, any Error> { continuation in
+            for piece in pieces { continuation.yield(piece) }
+            continuation.finish()
+        }
+        return OpenResponse(status: response.status, headers: response.headers, body: body)
     }
 }
 

@@ -18,6 +18,8 @@ final class LocalServer: Sendable {
         var body = ""
         /// Closes the connection without a word.
         var breaksOff = false
+        /// Sends the body and then nothing more, not even its end.
+        var staysOpen = false
     }
 
     private let channel: any Channel
@@ -92,13 +94,13 @@ final class LocalServer: Sendable {
                 return
             }
             var headers = HTTPHeaders(reply.headers.map { ($0.key, $0.value) })
-            headers.add(name: "content-length", value: String(reply.body.utf8.count))
+            if !reply.staysOpen { headers.add(name: "content-length", value: String(reply.body.utf8.count)) }
             let head = HTTPResponseHead(
                 version: .http1_1, status: HTTPResponseStatus(statusCode: reply.status), headers: headers)
             context.write(wrapOutboundOut(.head(head)), promise: nil)
-            context.write(
+            context.writeAndFlush(
                 wrapOutboundOut(.body(.byteBuffer(context.channel.allocator.buffer(string: reply.body)))), promise: nil)
-            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+            if !reply.staysOpen { context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil) }
         }
     }
 }

@@ -87,7 +87,7 @@ enum TestDatabaseless {
         let follower = ShardFollower(shard: "main", poll: .seconds(1), doorbell: nil, pool: pool, logger: logger)
         try await body(
             QueryService.router(
-                pool: pool, follower: follower, shard: "main", switches: SwitchFile(path: nil, logger: logger),
-                shadow: Shadow(follower: follower, logger: logger)))
+                pool: pool, follower: follower, feed: Feed(), shard: "main",
+                switches: SwitchFile(path: nil, logger: logger), shadow: Shadow(follower: follower, logger: logger)))
     }
 }

@@ -64,8 +64,10 @@ struct QueryApp: Sendable {
     ///   - comparing: a second service answers from the operational tables, and every answer of the first for items and
     ///     listings is compared with its own, byte for byte.
     ///   - switches: what the file of the read switches says; nil: there is none.
+    ///   - variables: of the services' environment, besides those that they cannot do without.
     static func with(
-        poll: Int = 20, comparing: Bool = false, switches: String? = nil, logger: Logger = Self.logger,
+        poll: Int = 20, comparing: Bool = false, switches: String? = nil, variables: [String: String] = [:],
+        logger: Logger = Self.logger,
         _ body: (QueryApp) async throws -> Void
     ) async throws {
         try await TestDatabase.with { database in
@@ -79,14 +81,14 @@ struct QueryApp: Sendable {
             let tables = folder.appending(path: "tables.yaml")
             try Data("default: tables\n".utf8).write(to: tables)
             func environment(_ switches: URL?) throws -> ServiceProcess.Environment {
-                var variables = [
+                var all = [
                     "CLOSTER_DATABASE_URL": database.url(as: "closter_query"), "CLOSTER_HTTP_PORT": "0",
                     "CLOSTER_AUTH_DEV_JWKS": folder.appending(path: "jwks.json").path, "CLOSTER_POLL_MS": "\(poll)",
-                ]
-                variables["CLOSTER_READ_SWITCHES"] = switches?.path
+                ].merging(variables) { $1 }
+                all["CLOSTER_READ_SWITCHES"] = switches?.path
                 return ServiceProcess.Environment(
                     configuration: try ServiceConfiguration(
-                        service: "query", requires: [.database, .issuer], environment: variables),
+                        service: "query", requires: [.database, .issuer], environment: all),
                     health: HealthRegistry(), logger: logger, metrics: PrometheusMetrics())
             }
             let first = try environment(switches == nil ? nil : file)

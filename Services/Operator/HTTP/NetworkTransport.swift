@@ -9,16 +9,46 @@ struct NetworkTransport: Transport {
     /// An import of 64 MiB has a report of some hundred thousand lines.
     static let largestAnswer = 512 * 1024 * 1024
 
+    /// An open answer has a heartbeat each 15 s: after two that are missing, nobody is there.
+    static let silence = TimeAmount.seconds(45)
+
+    private static let client = client(.init(connect: .seconds(5)))
+    private static let opener = client(.init(connect: .seconds(5), read: silence))
+
     /// Lives as long as the process. Trying again is the caller's business, who knows what may be sent twice.
-    private static let client: HTTPClient = {
+    private static func client(_ timeout: HTTPClient.Configuration.Timeout) -> HTTPClient {
         var configuration = HTTPClient.Configuration(
-            redirectConfiguration: .disallow,
-            timeout: .init(connect: .seconds(5)), decompression: .disabled)
+            redirectConfiguration: .disallow, timeout: timeout, decompression: .disabled)
         configuration.connectionPool.retryConnectionEstablishment = false
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-    }()
+    }
 
     func send(_ request: Request) async throws(TransportFailure) -> Response {
+        do {
+            let response = try await Self.client.execute(
+                Self.outgoing(request), timeout: TimeAmount(request.deadline))
+            let body = try await response.body.collect(upTo: Self.largestAnswer)
+            return Response(
+                status: Int(response.status.code), headers: response.headers.map { ($0.name, $0.value) },
+                body: Array(buffer: body))
+        } catch {
+            throw Self.failure(error)
+        }
+    }
+
+    func open(_ request: Request) async throws(TransportFailure) -> OpenResponse {
+        do {
+            let response = try await Self.opener.execute(
+                Self.outgoing(request), timeout: TimeAmount(request.deadline))
+            return OpenResponse(
+                status: Int(response.status.code), headers: response.headers.map { ($0.name, $0.value) },
+                body: response.body)
+        } catch {
+            throw Self.failure(error)
+        }
+    }
+
+    private static func outgoing(_ request: Request) -> HTTPClientRequest {
         var outgoing = HTTPClientRequest(url: request.url)
         outgoing.method = .RAW(value: request.method)
         for header in request.headers { outgoing.headers.add(name: header.name, value: header.value) }
@@ -31,16 +61,7 @@ struct NetworkTransport: Transport {
             outgoing.headers.replaceOrAdd(name: "content-type", value: contentType)
             outgoing.body = .stream(Counted(file: file, sent: sent), length: .known(Int64(file.size)))
         }
-        do {
-            let response = try await Self.client.execute(
-                outgoing, timeout: TimeAmount(request.deadline))
-            let body = try await response.body.collect(upTo: Self.largestAnswer)
-            return Response(
-                status: Int(response.status.code), headers: response.headers.map { ($0.name, $0.value) },
-                body: Array(buffer: body))
-        } catch {
-            throw Self.failure(error)
-        }
+        return outgoing
     }
 
     private static func failure(_ error: any Error) -> TransportFailure {

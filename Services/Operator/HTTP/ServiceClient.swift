@@ -1,6 +1,7 @@
 import EventSourcing
 import Foundation
 import JSON
+import NIOCore
 
 /// The API of one service, as an operator of a tenant uses it.
 struct ServiceClient: Sendable {
@@ -38,8 +39,7 @@ struct ServiceClient: Sendable {
         _ method: String, _ path: String, query: [(String, String)] = [], body: Request.Body = .none,
         deadline: Duration = .seconds(30)
     ) async throws -> Answer {
-        var headers = [("authorization", "Bearer \(token)"), ("accept", "application/json")]
-        if let tenant { headers.append(("closter-tenant", tenant)) }
+        var headers = headers(accept: "application/json")
         if method != "GET" { headers.append(("idempotency-key", UUID.version7().uuidString.lowercased())) }
         let request = Request(
             method: method, url: base + path + Self.encode(query), headers: headers, body: body, deadline: deadline)
@@ -58,14 +58,38 @@ struct ServiceClient: Sendable {
                     delay = .seconds(min(max(seconds, 0), 10))
                 }
             case .failure(let failure):
-                let hint = failure.kind == .unreachable ? " (is it running?)" : ""
-                problem = ToolFailure("cannot reach \(name) at \(base): \(failure.message)\(hint)")
+                problem = explain(failure)
                 if failure.kind == .unreadable { throw ToolFailure(failure.message) }
             }
             guard attempt < Self.attempts else { throw problem }
             attempt += 1
             try await context.pause(delay)
         }
+    }
+
+    /// Asks for an answer that has no end, once.
+    /// - Throws: `TransportFailure` where nothing came, and a `ToolFailure` with its status for any answer but a 200.
+    func open(
+        _ path: String, query: [(String, String)] = [], headers more: [(String, String)] = [], accept type: String
+    ) async throws -> OpenResponse {
+        let answer = try await context.transport.open(
+            Request(method: "GET", url: base + path + Self.encode(query), headers: headers(accept: type) + more))
+        guard answer.status != 200 else { return answer }
+        var body: [UInt8] = []
+        for try await part in answer.body where body.count < 64 * 1024 { body += part.readableBytesView }
+        throw ToolFailure(problem: body, status: answer.status, from: name)
+    }
+
+    /// What a person is told of an exchange that did not come about.
+    func explain(_ failure: TransportFailure) -> ToolFailure {
+        let hint = failure.kind == .unreachable ? " (is it running?)" : ""
+        return ToolFailure("cannot reach \(name) at \(base): \(failure.message)\(hint)")
+    }
+
+    private func headers(accept type: String) -> [(name: String, value: String)] {
+        var headers = [(name: "authorization", value: "Bearer \(token)"), (name: "accept", value: type)]
+        if let tenant { headers.append((name: "closter-tenant", value: tenant)) }
+        return headers
     }
 
     private func exchange(_ request: Request) async -> Result<Response, TransportFailure> {

@@ -1,6 +1,11 @@
+import NIOCore
+
 /// One HTTP exchange. The seam between what the tool says and how it travels.
 protocol Transport: Sendable {
     func send(_ request: Request) async throws(TransportFailure) -> Response
+
+    /// For an answer that has no end: its body is read as it comes. The request's deadline is for the head.
+    func open(_ request: Request) async throws(TransportFailure) -> OpenResponse
 }
 
 struct Request: Sendable {
@@ -26,6 +31,13 @@ struct Response: Sendable {
     func header(_ name: String) -> String? {
         headers.first { $0.name.lowercased() == name.lowercased() }?.value
     }
+}
+
+struct OpenResponse: Sendable {
+    var status: Int
+    var headers: [(name: String, value: String)] = []
+    /// Fails when it breaks off, or falls silent.
+    var body: any AsyncSequence<ByteBuffer, any Error> & Sendable
 }
 
 struct TransportFailure: Error, Equatable, Sendable {

@@ -12,12 +12,15 @@ import Postgres
 ///
 /// `/v1/events` goes forward from `after`, a position (0: the beginning), in the order of the log; its `next` is the
 /// `after` of the next request. With `category` or `type` a page may hold fewer events than `limit`, or none, and still
-/// have a `next`. A stream is told in the order of its versions.
+/// have a `next`. With `follow=true` it goes on with what comes. A stream is told in the order of its versions.
 struct HistoryRoutes: Sendable {
     var pool: PostgresPool
     var standpoints: Standpoints
+    var feed: Feed
+    /// Of followers that catch up: fewer than there are connections for slow reads.
+    let turns = Turns(4)
 
-    private var history: HistoryReader { HistoryReader(pool: pool) }
+    var history: HistoryReader { HistoryReader(pool: pool) }
 
     func add(to router: EdgeRouter) {
         router.get("/v1/events", use: events)
@@ -29,14 +32,18 @@ struct HistoryRoutes: Sendable {
         let tenant = try context.operatorsTenant()
         var parameters = QueryParameters(request)
         let after = parameters.integer("after", in: 0...Int64.max) ?? 0
-        let category = parameters.text("category")
-        let type = parameters.text("type")
+        let filter = FeedFilter(category: parameters.text("category"), type: parameters.text("type"))
         let limit = parameters.limit()
+        let follows = parameters.flag("follow")
+        if follows, parameters.contains("limit") {
+            parameters.fail("limit", "not_allowed", "is for pages: a followed feed has none")
+        }
         try parameters.finish()
+        if follows { return try await follow(after: after, filter, of: tenant, request) }
         let standpoint = try await standpoints.tables(for: tenant, request)
         let page = try await history.events(
-            of: tenant.id, after: after, upTo: standpoint.position.position, category: category, type: type,
-            limit: limit)
+            of: tenant.id, after: after, upTo: standpoint.position.position, category: filter.category,
+            type: filter.type, limit: limit)
         return Self.answer(try Self.list(page.rows, next: page.next.map(String.init)), standpoint)
     }
 

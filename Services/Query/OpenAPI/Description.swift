@@ -53,15 +53,21 @@ enum Description {
         "/v1/imports/{id}": get(
             "An import's progress and report", one("Import"),
             [path("id", "import_…"), choice("lines", ImportRoutes.choices)], for: .members),
-        "/v1/events": get(
-            "What happened, in the order of the log", list("Event"),
-            [
-                query("after", ["type": "integer", "minimum": 0], "a position; `next` is the one to go on with"),
-                query("category", ["type": "string"]), query("type", ["type": "string"]), limit,
-            ], for: .members),
+        "/v1/events": followed(
+            get(
+                "What happened, in the order of the log", list("Event"),
+                [
+                    query("after", ["type": "integer", "minimum": 0], "a position; `next` is the one to go on with"),
+                    query("category", ["type": "string"]), query("type", ["type": "string"]), limit,
+                    query("follow", ["type": "boolean", "default": false], "go on with what comes; not with `limit`"),
+                    header("Last-Event-ID", "with `follow`: the last event that the reader has; wins over `after`"),
+                ], for: .members)),
         "/v1/streams/{category}/{id}": get(
             "One stream's history", list("Event"), [path("category", "item, listing, …"), path("id", "item_…")] + page,
             for: .members),
+        "/v1/parked": get(
+            "Events that a projection could not apply, or that are passed over", list("ParkedEvent"),
+            [choice("state", ParkedReader.State.allCases.map(\.rawValue))] + page, for: .members),
         "/v1/trace/{correlation_id}": get(
             "Everything one request caused", one("Trace"), [path("correlation_id", "a UUID")], for: .members),
         "/v1/read-switches": get(

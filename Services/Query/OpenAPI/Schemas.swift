@@ -14,6 +14,7 @@ enum Schemas {
             "item_id": nullable("string"), "listing_id": nullable("string"), "correlation_id": uuid,
         ]),
         "Event": object(eventMembers),
+        "ParkedEvent": ["oneOf": [object(parkedMembers), object(skippedMembers)]],
         "Trace": object(traceMembers),
         "ReadSwitches": object(readSwitchesMembers),
         "Problem": object(
@@ -58,6 +59,19 @@ enum Schemas {
         "position": ["type": "integer"], "type": string(), "category": string(), "stream_id": string(),
         "version": ["type": "integer"], "data": ["type": "object"], "actor": string(), "correlation_id": uuid,
         "causation_id": orNull(uuid), "command_id": uuid, "recorded_at": time,
+    ]
+
+    static let parkedMembers: JSONObject = [
+        "projection": string(), "position": ["type": "integer"], "type": string(), "category": string(),
+        "stream_id": string(), "version": ["type": "integer"], "correlation_id": uuid, "reason": string(),
+        "attempts": ["type": "integer"], "parked_at": time, "tried_at": orNull(time),
+        "wish": ["type": ["string", "null"], "description": "retry or skip: what an operator wants done with it"],
+        "waiting": ["type": "integer", "description": "later events of the same group that wait behind it"],
+    ]
+
+    static let skippedMembers: JSONObject = [
+        "projection": string(), "position": ["type": "integer"], "type": string(), "category": string(),
+        "stream_id": string(), "reason": nullable("string"), "skipped_by": string(), "skipped_at": time,
     ]
 
     static let traceMembers: JSONObject = [

@@ -17,8 +17,7 @@ final class ShardFollower: Sendable {
     }
 
     private let shard: String
-    private let poll: Duration
-    private let doorbell: PostgresConfiguration?
+    private let bell: Bell
     private let pool: PostgresPool
     private let logger: Logger
     private let state = Mutex(State())
@@ -28,8 +27,7 @@ final class ShardFollower: Sendable {
     /// - Parameter doorbell: where to LISTEN; nil polls only.
     init(shard: String, poll: Duration, doorbell: PostgresConfiguration?, pool: PostgresPool, logger: Logger) {
         self.shard = shard
-        self.poll = poll
-        self.doorbell = doorbell
+        bell = Bell(channel: Self.channel, poll: poll, database: doorbell, logger: logger)
         self.pool = pool
         self.logger = logger
     }
@@ -42,27 +40,13 @@ final class ShardFollower: Sendable {
 
     /// Until the task is cancelled.
     func run() async {
-        let (calls, call) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { [poll] in
-                // The first look does not wait for a doorbell.
-                repeat { call.yield() } while (try? await Task.sleep(for: poll)) != nil
-                call.finish()
+        await bell.answer {
+            do {
+                try await look()
+            } catch {
+                if !Task.isCancelled { logger.warning("cannot follow the shard: \(error)") }
             }
-            if let doorbell {
-                group.addTask { [logger] in
-                    let listener = PostgresListener(doorbell, channels: [Self.channel], logger: logger)
-                    for await _ in listener { call.yield() }
-                }
-            }
-            for await _ in calls {
-                do {
-                    try await look()
-                } catch {
-                    if !Task.isCancelled { logger.warning("cannot follow the shard: \(error)") }
-                }
-            }
-            group.cancelAll()
+            return true
         }
     }
 

@@ -156,7 +156,10 @@ let package = Package(
                 ]),
             tests(
                 "Command",
-                ["Command", "Documents", "EventSourcing", "EventStore", "Events", "Identity", "JSON", "TestSupport"]),
+                [
+                    "Command", "Documents", "Edge", "EventSourcing", "EventStore", "Events", "Identity", "JSON",
+                    "Postgres", "TestSupport", hummingbird, httpTypes, logging,
+                ]),
             tests(
                 "Projector",
                 [

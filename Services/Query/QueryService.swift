@@ -50,7 +50,7 @@ public enum QueryService {
         ImportRoutes(pool: pool, standpoints: standpoints).add(to: router)
         HistoryRoutes(pool: pool, standpoints: standpoints).add(to: router)
         ProblemRoutes().add(to: router)
-        OpenAPIRoutes().add(to: router)
+        Description.service.add(to: router)
         return router
     }
 }

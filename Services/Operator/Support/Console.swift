@@ -37,6 +37,9 @@ struct Console: Sendable {
         if isInteractive { err(text + "\n") }
     }
 
+    /// What everybody should know, scripts' logs too; the command goes on.
+    func warn(_ text: String) { err("closter: warning: " + Self.singleLine(text) + "\n") }
+
     /// What scripts match: one line that starts with `closter: `. At a terminal the details get lines of their own.
     func fail(_ failure: ToolFailure) {
         let message = "closter: " + Self.singleLine(failure.message)

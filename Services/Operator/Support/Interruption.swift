@@ -1,0 +1,32 @@
+import Dispatch
+import Foundation
+
+/// Ctrl-C while something is being followed: it ends the following, not what is followed.
+enum Interruption {
+    /// Returns when the process gets SIGINT, or the task is cancelled. Until then SIGINT ends nothing.
+    static func wait() async {
+        let (signals, arrived) = AsyncStream.makeStream(of: Void.self)
+        let earlier = signal(SIGINT, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
+        source.setEventHandler { arrived.yield() }
+        source.resume()
+        for await _ in signals { break }
+        source.cancel()
+        signal(SIGINT, earlier)
+    }
+
+    /// What `body` gives; nil where Ctrl-C came first, and `body` was cancelled.
+    static func orNil<Value: Sendable>(
+        _ context: Context, _ body: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value? {
+        try await withThrowingTaskGroup(of: Value?.self) { group in
+            group.addTask { try await body() }
+            group.addTask {
+                await context.interruption()
+                return nil
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? nil
+        }
+    }
+}

@@ -120,6 +120,7 @@ let package = Package(
             [
                 "Command", "Documents", "EventSourcing", "EventStore", "Events", "Identity", "JSON", "Postgres",
                 "Projector", "Query", argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix,
+                unixSignals,
             ], executable: "closter")
         + [
             .target(
@@ -175,8 +176,8 @@ let package = Package(
             tests(
                 "Operator",
                 [
-                    "EventSourcing", "Identity", "JSON", "Operator", "Postgres", "TestSupport", logging, nioCore,
-                    nioHTTP1, nioPosix,
+                    "EventSourcing", "Identity", "JSON", "Operator", "Postgres", "TestSupport", argumentParser, logging,
+                    nioCore, nioHTTP1, nioPosix,
                 ]),
             tests("System", ["Identity", "JSON", "Postgres", "TestSupport", asyncHTTPClient, nioCore, nioHTTP1]),
         ]

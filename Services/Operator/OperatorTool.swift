@@ -101,6 +101,8 @@ struct Closter: ParsableCommand {
         discussion: """
             Configured by the environment, or by a file of KEY=value lines (--env-file, else .closter/local.env).
             Exit status: 0 done, 1 found something, 2 could not.
+
+            Completions for a shell: closter --generate-completion-script bash (or zsh, fish)
             """,
         subcommands: [
             MigrateCommand.self, ImportCommand.self, TokenCommand.self, TenantCommand.self, KeyCommand.self,

@@ -50,7 +50,7 @@ struct ParkedRequest: Sendable {
     /// Nil: not done yet.
     private func outcome(since before: ParkedEvent, _ connection: PostgresConnection) async throws -> Outcome? {
         if let now = try await event(connection) {
-            guard now.attempts > before.attempts, now.wish == nil else { return nil }
+            guard now.attempts > before.attempts, now.wish != action.rawValue else { return nil }
             return .parked(reason: now.reason, attempts: now.attempts)
         }
         let skipped = try await connection.query(

@@ -60,9 +60,9 @@ struct Console: Sendable {
         if isInteractive { err("\r\u{1B}[K") }
     }
 
-    /// Left-aligned columns, as wide as their widest cell; nothing is cut.
+    /// Left-aligned columns, as wide as their widest cell; nothing is cut, and a row is a line.
     func table(_ header: [String], _ rows: [[String]]) {
-        let all = [header] + rows
+        let all = [header] + rows.map { $0.map(Self.singleLine) }
         let widths = header.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
         for row in all {
             let cells = row.enumerated().map { index, cell in

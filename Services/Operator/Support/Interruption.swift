@@ -1,18 +1,10 @@
-import Dispatch
-import Foundation
+import UnixSignals
 
 /// Ctrl-C while something is being followed: it ends the following, not what is followed.
 enum Interruption {
     /// Returns when the process gets SIGINT, or the task is cancelled. Until then SIGINT ends nothing.
     static func wait() async {
-        let (signals, arrived) = AsyncStream.makeStream(of: Void.self)
-        let earlier = signal(SIGINT, SIG_IGN)
-        let source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
-        source.setEventHandler { arrived.yield() }
-        source.resume()
-        for await _ in signals { break }
-        source.cancel()
-        signal(SIGINT, earlier)
+        for await _ in await UnixSignalsSequence(trapping: .sigint) { return }
     }
 
     /// What `body` gives; nil where Ctrl-C came first, and `body` was cancelled.

@@ -163,7 +163,10 @@ let package = Package(
                 ]),
             tests(
                 "Command",
-                ["Command", "Documents", "EventSourcing", "EventStore", "Events", "Identity", "JSON", "TestSupport"]),
+                [
+                    "Command", "Documents", "Edge", "EventSourcing", "EventStore", "Events", "Identity", "JSON",
+                    "Postgres", "TestSupport", hummingbird, httpTypes, logging,
+                ]),
             tests(
                 "Projector",
                 [
@@ -179,8 +182,8 @@ let package = Package(
             tests(
                 "Operator",
                 [
-                    "EventSourcing", "Identity", "JSON", "Operator", "Postgres", "TestSupport", logging, nioCore,
-                    nioHTTP1, nioPosix,
+                    "EventSourcing", "Identity", "JSON", "Operator", "Postgres", "TestSupport", argumentParser, logging,
+                    nioCore, nioHTTP1, nioPosix,
                 ]),
             tests(
                 "System",

@@ -42,11 +42,10 @@ public enum CommandService {
         let api = CommandAPI(
             executor: executor, fingerprints: Fingerprints(key: configuration.fingerprintKey?.reveal() ?? []),
             tokens: PositionTokens(pool: pool, shard: configuration.shard), queryURL: configuration.queryURL ?? "")
-        let router = Edge.makeRouter()
-        ItemRoutes(api: api).add(to: router)
-        ListingRoutes(api: api).add(to: router)
-        ImportRoutes(api: api, files: ImportFiles(pool: pool), runner: runner).add(to: router)
-        TenantRoutes(api: api, pool: pool, directory: directory, shard: configuration.shard).add(to: router)
+        let files = ImportFiles(pool: pool)
+        let router = router(
+            ItemRoutes(api: api), ListingRoutes(api: api), ImportRoutes(api: api, files: files, runner: runner),
+            TenantRoutes(api: api, pool: pool, directory: directory, shard: configuration.shard))
 
         environment.health.register("database") { await DatabaseHealth.check(pool) }
         return [
@@ -58,6 +57,18 @@ public enum CommandService {
                     configuration, directory: directory, purpose: .write, logger: logger),
                 onRunning: onRunning),
         ]
+    }
+
+    static func router(
+        _ items: ItemRoutes, _ listings: ListingRoutes, _ imports: ImportRoutes, _ tenants: TenantRoutes
+    ) -> EdgeRouter {
+        let router = Edge.makeRouter()
+        items.add(to: router)
+        listings.add(to: router)
+        imports.add(to: router)
+        tenants.add(to: router)
+        CommandDescription.service.add(to: router)
+        return router
     }
 
     private static func describe(_ metrics: PrometheusMetrics) {

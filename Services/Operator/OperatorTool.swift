@@ -14,7 +14,8 @@ public enum OperatorTool {
     static func run(
         _ arguments: [String], environment: [String: String], directory: String, console: Console,
         transport: any Transport,
-        pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+        pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
+        interruption: @escaping @Sendable () async -> Void = Interruption.wait
     ) async -> Int32 {
         do {
             var command = try Closter.parseAsRoot(arguments)
@@ -24,7 +25,8 @@ public enum OperatorTool {
             }
             let settings = try Settings.load(
                 environment: environment, file: tool.common.envFile, directory: directory)
-            let context = Context(settings: settings, console: console, transport: transport, pause: pause)
+            let context = Context(
+                settings: settings, console: console, transport: transport, pause: pause, interruption: interruption)
             return try await tool.run(in: context).rawValue
         } catch {
             return report(error, console)
@@ -44,7 +46,7 @@ public enum OperatorTool {
 
 enum ExitStatus: Int32 {
     case done = 0
-    /// The command ran to its end and found something wrong: a rejected line.
+    /// The command ran to its end and found something: a rejected line, a parked event.
     case found = 1
     case failed = 2
 }
@@ -56,6 +58,8 @@ struct Context: Sendable {
     var transport: any Transport
     /// Sleeps between polls; tests do not.
     var pause: @Sendable (Duration) async throws -> Void
+    /// Returns at Ctrl-C, or when its task is cancelled.
+    var interruption: @Sendable () async -> Void
 }
 
 /// A subcommand that does something. Unlike `ParsableCommand.run`, it gets its surroundings handed in, and says how
@@ -97,9 +101,11 @@ struct Closter: ParsableCommand {
         discussion: """
             Configured by the environment, or by a file of KEY=value lines (--env-file, else .closter/local.env).
             Exit status: 0 done, 1 found something, 2 could not.
+
+            Completions for a shell: closter --generate-completion-script bash (or zsh, fish)
             """,
         subcommands: [
             MigrateCommand.self, ImportCommand.self, TokenCommand.self, TenantCommand.self, KeyCommand.self,
-            TraceCommand.self, EventsCommand.self,
+            TraceCommand.self, EventsCommand.self, RebuildCommand.self, ParkedCommand.self, SwitchesCommand.self,
         ])
 }

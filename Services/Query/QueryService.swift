@@ -77,7 +77,7 @@ public enum QueryService {
         HistoryRoutes(pool: pool, standpoints: standpoints, feed: feed).add(to: router)
         ParkedRoutes(pool: pool, standpoints: standpoints).add(to: router)
         ProblemRoutes().add(to: router)
-        OpenAPIRoutes().add(to: router)
+        Description.service.add(to: router)
         return router
     }
 }

@@ -17,7 +17,7 @@ extension Request {
     }
 
     /// Refuses a body of another media type, of another charset than UTF-8, or compressed: 415.
-    public func requireContentType(_ types: String...) throws(Problem) {
+    public func requireContentType(_ types: [String]) throws(Problem) {
         let refusal = Problem(.unsupportedMediaType, "Content-Type must be \(types.joined(separator: " or ")).")
         guard let field = try header(.contentType) else { throw refusal }
         let parts = field.split(separator: ";").map { $0.trimmed.lowercased() }
@@ -56,11 +56,11 @@ extension Request {
     public func jsonObject(limit: Int = Edge.bodyLimit, allowEmpty: Bool = false) async throws -> JSONObject {
         try refuseAnnouncedSize(above: limit)
         // Before the body is read: a wrong type need not be sent to the end.
-        if !allowEmpty { try requireContentType("application/json") }
+        if !allowEmpty { try requireContentType(["application/json"]) }
         let bytes = try await bytes(limit: limit)
         if allowEmpty {
             if bytes.isEmpty { return [:] }
-            try requireContentType("application/json")
+            try requireContentType(["application/json"])
         }
         let value: JSONValue
         do {

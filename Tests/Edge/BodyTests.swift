@@ -19,7 +19,7 @@ import Testing
                 Response.json(Array("\(try await request.jsonObject(allowEmpty: true).count)".utf8))
             }
             router.post("/csv") { request, _ in
-                try request.requireContentType("text/csv", "application/csv")
+                try request.requireContentType(["text/csv", "application/csv"])
                 var count = 0
                 for try await part in try request.parts(limit: 1_000) { count += part.readableBytes }
                 return Response.json(Array("\(count)".utf8))

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import TestSupport
 import Testing
@@ -91,9 +92,9 @@ import Testing
 
     @Test func `show only commands that the tool has`() async throws {
         let pages = try ["README.md", "doc/runbook.md", "doc/SPEC.md"].map(Self.text).joined(separator: "\n")
-        let shown = try Set(
-            Self.matches("closter (migrate|import|token|tenant|key|trace|[a-z]+ <)", in: pages).map(\.[1]))
-        #expect(shown.isSuperset(of: ["migrate", "import", "token", "tenant", "key", "trace"]))
+        let commands = Closter.configuration.subcommands.compactMap { $0.configuration.commandName }
+        let shown = try Set(Self.matches("closter ([a-z]+)", in: pages).map(\.[1])).intersection(commands)
+        #expect(shown == Set(commands))
         for command in shown {
             let run = await closter([command, "--help"], environment: [:])
             #expect(run.out.contains("USAGE: closter \(command)"), "\(command)")

@@ -65,7 +65,9 @@ let environment = [
 /// Runs a command line with everything it might touch handed in.
 func closter(
     _ arguments: [String], environment: [String: String] = environment, directory: String = "/nowhere",
-    interactive: Bool = false, transport: any Transport = FakeTransport { _, _ in Response(status: 500) }
+    interactive: Bool = false, transport: any Transport = FakeTransport { _, _ in Response(status: 500) },
+    pause: @escaping @Sendable (Duration) async throws -> Void = { _ in },
+    interruption: @escaping @Sendable () async -> Void = { try? await Task.sleep(for: .seconds(3_600)) }
 ) async -> Run {
     let kept = Kept()
     let console = Console(
@@ -73,7 +75,10 @@ func closter(
         isInteractive: interactive)
     let status = await OperatorTool.run(
         arguments, environment: environment, directory: directory, console: console, transport: transport,
-        pause: { pause in kept.pauses.withLock { $0.append(pause) } })
+        pause: { duration in
+            kept.pauses.withLock { $0.append(duration) }
+            try await pause(duration)
+        }, interruption: interruption)
     return Run(
         status: status, out: kept.out.withLock { $0 }, err: kept.err.withLock { $0 },
         pauses: kept.pauses.withLock { $0 })

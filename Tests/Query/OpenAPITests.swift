@@ -2,10 +2,12 @@ import Documents
 import Edge
 import EventSourcing
 import Foundation
+import HTTPTypes
 import Hummingbird
 import JSON
 import Logging
 import Postgres
+import TestSupport
 import Testing
 
 @testable import Query
@@ -17,19 +19,24 @@ import Testing
         names((try? JSONValue(parsing: bytes ?? []))?.objectValue ?? [:])
     }
 
-    @Test func `it names the paths that there are, and no other`() async throws {
+    private static let document = APIDocument(Description.service.document)
+
+    @Test func `it names the routes that there are, and no other`() async throws {
         try await TestDatabaseless.router { router in
-            let operational: Set<String> = ["/livez", "/readyz", "/metrics"]
-            let routes = Set(
-                router.routes.map { route in
-                    "/"
-                        + route.path.description.split(separator: "/").map {
-                            $0.hasPrefix(":") ? "{\($0.dropFirst())}" : $0
-                        }
-                        .joined(separator: "/")
-                })
-            #expect(routes.union(operational) == names(Description.paths))
+            let routes = router.routes.filter { $0.method != .head }.map { route in
+                "\(route.method.rawValue) \(APIDocument.path(route.path.description))"
+            }
+            #expect(Self.document.operations == Set(routes + ["GET /livez", "GET /readyz", "GET /metrics"]))
         }
+    }
+
+    @Test func `every name it refers to is there, and every operation has one of its own`() {
+        let references = Self.document.references
+        #expect(references.count > 10)
+        #expect(references.filter { $0.value.isNull }.isEmpty)
+        let names = Self.document.operationIDs
+        #expect(names.contains("getItemsById"))
+        #expect(Set(names).count == Self.document.operations.count)
     }
 
     @Test func `its members are those that the documents have`() throws {

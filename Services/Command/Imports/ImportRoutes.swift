@@ -19,6 +19,9 @@ struct ImportRoutes {
     /// The largest file.
     static let limit = 64 << 20
 
+    static let formats = ["shopify"]
+    static let media = ["text/csv", "application/csv", "application/octet-stream"]
+
     func add(to router: EdgeRouter) {
         router.post("/v1/imports", use: create)
     }
@@ -26,14 +29,14 @@ struct ImportRoutes {
     @Sendable private func create(_ request: Request, _ context: EdgeContext) async throws -> Response {
         let tenant = try context.require(.importsWrite)
         var query = QueryParameters(request)
-        let format = query.choice("format", ["shopify"]) ?? "shopify"
+        let format = query.choice("format", Self.formats) ?? "shopify"
         let publish = query.flag("publish")
         let code = query.text("currency")
         let currency = code.map { Currency(code: $0) } ?? tenant.record.currency
         if currency == nil { query.fail("currency", "invalid", "must be a currency code of ISO 4217, like PLN") }
         try query.finish()
         guard let currency else { throw Problem(.invalidParameter, "currency is not known") }
-        try request.requireContentType("text/csv", "application/csv", "application/octet-stream")
+        try request.requireContentType(Self.media)
         let stamp = Stamp(id: .version7(), at: context.receivedAt)
         let tenantCurrency = tenant.record.currency
         func decide(bytes: Int64, sha256: String) throws -> [Import.Event] {

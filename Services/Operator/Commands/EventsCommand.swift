@@ -39,7 +39,7 @@ struct EventsCommand: ToolCommand {
         let filter = [("category", category), ("type", type)].compactMap { name, value in value.map { (name, $0) } }
         let printer = Printer(console: context.console, json: common.json, limit: limit)
         if follow {
-            _ = try await Interruption.ends { [after] in
+            _ = try await Interruption.orNil(context) { [after] in
                 var feed = EventFeed(client: client, filter: filter, after: after)
                 var printer = printer
                 try await feed.run { printer.take($0) }

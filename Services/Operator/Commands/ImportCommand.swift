@@ -12,6 +12,8 @@ struct ImportCommand: ToolCommand {
             Each variant becomes an item and a listing. Importing the same file again changes nothing; a changed file \
             changes what changed in it, and never what an operator changed since.
             Exit status: 0 done, 1 done but a line was rejected, 2 could not.
+
+            Example: closter import products.csv --no-publish
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case shopify }

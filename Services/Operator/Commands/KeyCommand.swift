@@ -14,6 +14,8 @@ struct KeyCreate: ToolCommand {
         discussion: """
             The key is shown this once: only its digest is kept. A publishable key is for storefront browsers and reads \
             what is published; a secret one is for a storefront's back end.
+
+            Example: closter key create --kind secret --name "Back end" --permission offers:create
             """)
 
     enum Kind: String, ExpressibleByArgument, CaseIterable { case publishable, secret }
@@ -58,7 +60,8 @@ struct KeyCreate: ToolCommand {
 
 struct KeyList: ToolCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "List a tenant's keys, from the database. The keys themselves are nowhere kept.")
+        commandName: "list", abstract: "List a tenant's keys, from the database. The keys themselves are nowhere kept.",
+        discussion: "Example: closter key list --tenant acme")
     @OptionGroup var tenant: TenantOption
     @OptionGroup var common: CommonOptions
 
@@ -82,7 +85,8 @@ struct KeyList: ToolCommand {
 
 struct KeyRevoke: ToolCommand {
     static let configuration = CommandConfiguration(
-        commandName: "revoke", abstract: "Revoke a key: within a second or two it opens nothing any more.")
+        commandName: "revoke", abstract: "Revoke a key: within a second or two it opens nothing any more.",
+        discussion: "Example: closter key revoke key_01h455vb4pex5vsknk084sn02q")
     @Argument(help: "The key's id, as `key list` shows it.")
     var id: String
     @OptionGroup var tenant: TenantOption

@@ -13,6 +13,8 @@ struct MigrateCommand: ToolCommand {
             Needs an administrator's CLOSTER_DATABASE_URL. Migrations run as closter_owner, each in a transaction of its \
             own, one process at a time; they only go forward. A migration that was changed after it was applied, one \
             that is missing, and a database newer than the migrations are refused. No password is set here.
+
+            Example: closter migrate --dry-run
             """)
 
     static let oldestServer = 15

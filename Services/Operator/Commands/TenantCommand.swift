@@ -15,6 +15,8 @@ struct TenantCreate: ToolCommand {
         discussion: """
             Needs a platform operator's token (CLOSTER_OPERATOR_TOKEN). Its subject becomes the first member, with every \
             permission. Prints `created SLUG`, or `exists SLUG` with --if-missing, once the tenant takes requests.
+
+            Example: closter tenant create acme --currency PLN --time-zone Europe/Warsaw
             """)
 
     @Argument(help: "The tenant's name in URLs and headers: lower-case letters, digits and hyphens.")
@@ -67,7 +69,8 @@ struct TenantCreate: ToolCommand {
 
 struct TenantList: ToolCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "List every tenant, from the database.")
+        commandName: "list", abstract: "List every tenant, from the database.",
+        discussion: "Example: closter tenant list --json")
     @OptionGroup var common: CommonOptions
 
     func run(in context: Context) async throws -> ExitStatus {
@@ -85,7 +88,8 @@ struct TenantList: ToolCommand {
 
 struct TenantShow: ToolCommand {
     static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "Show a tenant: its settings, members and keys, from the database.")
+        commandName: "show", abstract: "Show a tenant: its settings, members and keys, from the database.",
+        discussion: "Example: closter tenant show acme")
     @Argument(help: "The tenant's slug (default: CLOSTER_TENANT).")
     var slug: String?
     @OptionGroup var common: CommonOptions
@@ -118,7 +122,8 @@ struct TenantMember: ParsableCommand {
 
 struct MemberAdd: ToolCommand {
     static let configuration = CommandConfiguration(
-        commandName: "add", abstract: "Make somebody a member, or set a member's permissions anew.")
+        commandName: "add", abstract: "Make somebody a member, or set a member's permissions anew.",
+        discussion: "Example: closter tenant member add ann --permission items:write --permission listings:write")
     @Argument(help: "The subject (`sub`) of the person's tokens.")
     var subject: String
     @Option(help: "The name that people read (default: the subject).")
@@ -149,7 +154,9 @@ struct MemberAdd: ToolCommand {
 }
 
 struct MemberRemove: ToolCommand {
-    static let configuration = CommandConfiguration(commandName: "remove", abstract: "End somebody's membership.")
+    static let configuration = CommandConfiguration(
+        commandName: "remove", abstract: "End somebody's membership.",
+        discussion: "Example: closter tenant member remove ann")
     @Argument(help: "The subject (`sub`) of the person's tokens.")
     var subject: String
     @OptionGroup var tenant: TenantOption

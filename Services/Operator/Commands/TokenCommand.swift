@@ -11,6 +11,8 @@ struct TokenCommand: ToolCommand {
             Makes the key (CLOSTER_AUTH_DEV_KEY, readable by its owner only) and the public key set \
             (CLOSTER_AUTH_DEV_JWKS) if they are missing. For developers' machines: it refuses where a real project \
             (CLOSTER_STACK_PROJECT) is configured, and services that trust one do not accept its tokens.
+
+            Example: closter token --subject ann --name Ann --hours 8
             """)
 
     @Option(help: "The subject (`sub`): whom the token is for.")

@@ -7,7 +7,11 @@ struct TraceCommand: ToolCommand {
     static let configuration = CommandConfiguration(
         commandName: "trace",
         abstract: "Show everything that one request caused: events, projections, tasks, with the lag of each hop.",
-        discussion: "The id is the X-Correlation-Id of the answer; an import's report has one for each line.")
+        discussion: """
+            The id is the X-Correlation-Id of the answer; an import's report has one for each line.
+
+            Example: closter trace 01900000-0000-7000-8000-000000000000
+            """)
 
     @Argument(help: ArgumentHelp("The correlation id, a UUID.", valueName: "id"))
     var id: String

@@ -37,6 +37,9 @@ struct Console: Sendable {
         if isInteractive { err(text + "\n") }
     }
 
+    /// What everybody should know, scripts' logs too; the command goes on.
+    func warn(_ text: String) { err("closter: warning: " + Self.singleLine(text) + "\n") }
+
     /// What scripts match: one line that starts with `closter: `. At a terminal the details get lines of their own.
     func fail(_ failure: ToolFailure) {
         let message = "closter: " + Self.singleLine(failure.message)
@@ -57,9 +60,9 @@ struct Console: Sendable {
         if isInteractive { err("\r\u{1B}[K") }
     }
 
-    /// Left-aligned columns, as wide as their widest cell; nothing is cut.
+    /// Left-aligned columns, as wide as their widest cell; nothing is cut, and a row is a line.
     func table(_ header: [String], _ rows: [[String]]) {
-        let all = [header] + rows
+        let all = [header] + rows.map { $0.map(Self.singleLine) }
         let widths = header.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
         for row in all {
             let cells = row.enumerated().map { index, cell in

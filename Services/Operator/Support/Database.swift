@@ -12,10 +12,9 @@ enum Database {
             let logger = Logger(label: "closter") { _ in SwiftLogNoOpLogHandler() }
             return try await PostgresConnection.connect(configuration, logger: logger)
         } catch {
-            throw ToolFailure(
-                error.kind == .invalidConfiguration
-                    ? "CLOSTER_DATABASE_URL is not usable: \(error.message)"
-                    : "cannot connect to PostgreSQL: \(error.message)")
+            throw error.kind == .invalidConfiguration
+                ? ToolFailure("CLOSTER_DATABASE_URL is not usable: \(error.message)")
+                : ToolFailure("cannot connect to PostgreSQL: \(error.message)", isOutage: true)
         }
     }
 
@@ -32,6 +31,18 @@ enum Database {
         } catch {
             await connection.close()
             throw error
+        }
+    }
+
+    /// Calls functions that leave a request for the services: as closter_operator too. What they refuse in their own
+    /// words is told in these.
+    static func ask<Value: Sendable>(
+        _ settings: Settings, _ body: (PostgresConnection) async throws -> Value
+    ) async throws -> Value {
+        do {
+            return try await read(settings, body)
+        } catch let error as PostgresError where error.sqlState == "42704" {
+            throw ToolFailure(error.message)
         }
     }
 }

@@ -1,19 +1,22 @@
 import UnixSignals
 
-/// Ctrl-C as the ordinary end of what has no other.
+/// Ctrl-C while something is being followed: it ends the following, not what is followed.
 enum Interruption {
-    /// Runs `body` until it ends by itself, or until SIGINT or SIGTERM comes: then its task is cancelled and the result
-    /// is nil.
-    static func ends<Value: Sendable>(
-        _ body: @escaping @Sendable () async throws -> Value
+    /// Returns when the process gets SIGINT or SIGTERM, or the task is cancelled. Until then these end nothing.
+    static func wait() async {
+        for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { return }
+    }
+
+    /// What `body` gives; nil where Ctrl-C came first, and `body` was cancelled.
+    static func orNil<Value: Sendable>(
+        _ context: Context, _ body: @escaping @Sendable () async throws -> Value
     ) async throws -> Value? {
         try await withThrowingTaskGroup(of: Value?.self) { group in
-            let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
-            group.addTask {
-                for await _ in signals { return nil }
-                throw CancellationError()
-            }
             group.addTask { try await body() }
+            group.addTask {
+                await context.interruption()
+                return nil
+            }
             defer { group.cancelAll() }
             return try await group.next() ?? nil
         }

@@ -9,18 +9,23 @@ struct ToolFailure: Error, Equatable, Sendable {
     /// The HTTP status and the problem's code, where a service refused.
     var status: Int?
     var code: String?
+    /// The database was away; it may be back in a moment.
+    var isOutage: Bool
 
-    init(_ message: String, details: [String] = [], status: Int? = nil, code: String? = nil) {
+    init(
+        _ message: String, details: [String] = [], status: Int? = nil, code: String? = nil, isOutage: Bool = false
+    ) {
         self.message = message
         self.details = details
         self.status = status
         self.code = code
+        self.isOutage = isOutage
     }
 
     init(describing error: any Error) {
         switch error {
         case let failure as ToolFailure: self = failure
-        case let error as PostgresError: self.init("PostgreSQL: \(error)")
+        case let error as PostgresError: self.init("PostgreSQL: \(error)", isOutage: error.isOutage)
         case is CancellationError: self.init("interrupted")
         default: self.init(String(describing: error))
         }
@@ -44,5 +49,12 @@ struct ToolFailure: Error, Equatable, Sendable {
         }
         if let correlation = problem["correlation_id"]?.stringValue { details.append("correlation \(correlation)") }
         self.init(message, details: details, status: status, code: problem["code"]?.stringValue)
+    }
+}
+
+extension PostgresError {
+    /// The connection died, or the server is being shut down or started.
+    fileprivate var isOutage: Bool {
+        [.connectionLost, .connectionFailed, .closed].contains(kind) || sqlState?.hasPrefix("57P") ?? false
     }
 }

@@ -1,40 +1,14 @@
 import Documents
 import Edge
-import HTTPTypes
-import Hummingbird
 import JSON
 
-/// `GET /openapi.json`: this service, as OpenAPI 3.1.
-struct OpenAPIRoutes: Sendable {
-    private let bytes = Description.document.bytes
-
-    func add(to router: EdgeRouter) {
-        router.get("/openapi.json") { [bytes] _, _ in
-            Response.json(bytes, headers: [.cacheControl: "public, max-age=300"])
-        }
-    }
-}
-
 /// What the service offers. Tests compare it with its routes, its parameters and its answers.
-enum Description {
-    static let document: JSONValue = [
-        "openapi": "3.1.0",
-        "info": [
-            "title": "Closter: query service", "version": "1",
-            "description": "Reads. Every answer carries X-Correlation-Id; errors are problem documents (RFC 9457).",
-        ],
-        "paths": .object(paths),
-        "components": [
-            "schemas": .object(Schemas.all),
-            "securitySchemes": [
-                "member": ["type": "http", "scheme": "bearer", "bearerFormat": "JWT"],
-                "tenant": ["type": "apiKey", "in": "header", "name": "Closter-Tenant"],
-                "key": ["type": "apiKey", "in": "header", "name": "Closter-Key"],
-            ],
-        ],
-    ]
-
-    private enum Readers { case everybody, members, anyone }
+enum Description: APIWords {
+    static let service = APIDescription(
+        title: "Closter: query service",
+        description: """
+            Reads. HEAD works wherever GET does, and OPTIONS everywhere. Errors are problem documents (RFC 9457).
+            """, paths: paths, schemas: Schemas.all)
 
     static let paths: JSONObject = [
         "/v1/items": get(
@@ -45,8 +19,8 @@ enum Description {
         "/v1/listings": get(
             "Listings; a storefront sees the last published first", list("Listing"),
             itemFilters(ListingStatus.allCases.map(\.rawValue)) + [
-                query("price_min", ["type": "integer", "minimum": 0], "minor units, inclusive"),
-                query("price_max", ["type": "integer", "minimum": 0], "minor units, inclusive"),
+                query("price_min", integer(0...1 << 53), "minor units, inclusive"),
+                query("price_max", integer(0...1 << 53), "minor units, inclusive"),
                 choice("sort", Listings.sorts.map(\.name)),
             ] + page),
         "/v1/listings/{id}": get("A listing", one("Listing"), [path("id", "listing_…")], hasTag: true),
@@ -60,8 +34,7 @@ enum Description {
                     query("after", ["type": "integer", "minimum": 0], "a position; `next` is the one to go on with"),
                     query("category", ["type": "string"]), query("type", ["type": "string"]), limit,
                     query("follow", ["type": "boolean", "default": false], "go on with what comes; not with `limit`"),
-                    header("Last-Event-ID", "with `follow`: the last event that the reader has; wins over `after`"),
-                ], for: .members)),
+                ], for: .members, headers: [.lastEventID])),
         "/v1/streams/{category}/{id}": get(
             "One stream's history", list("Event"), [path("category", "item, listing, …"), path("id", "item_…")] + page,
             for: .members),
@@ -76,85 +49,56 @@ enum Description {
         "/problems/{code}": get(
             "What a kind of problem means", one("ProblemKind"), [path("code", "as in a problem's `code`")], for: .anyone
         ),
-        "/openapi.json": get("This description", ["type": "object"], [], for: .anyone),
-        "/livez": get("The process is up", ["type": "object"], [], for: .anyone),
-        "/readyz": get("It can do its work", ["type": "object"], [], for: .anyone),
-        "/metrics": get("Prometheus text", ["type": "string"], [], for: .anyone, media: "text/plain"),
     ]
 
     private static func get(
-        _ summary: String, _ schema: JSONValue, _ parameters: [JSONValue], for readers: Readers = .everybody,
-        waits: Bool = true, hasTag: Bool = false, media: String = "application/json"
+        _ summary: String, _ schema: JSONValue, _ parameters: [JSONValue],
+        for readers: APIOperation.Access = .everybody, headers: [APIHeader] = [], waits: Bool = true,
+        hasTag: Bool = false
     ) -> JSONValue {
-        var parameters = parameters
-        var responses: JSONObject = [
-            "200": ["description": "OK", "content": .object([media: ["schema": schema]])],
-            "default": [
-                "description": "A problem",
-                "content": .object([Problem.contentType: ["schema": Schemas.reference("Problem")]]),
-            ],
-        ]
-        if readers != .anyone, waits {
-            parameters.append(header("Closter-After", "a Closter-Position to wait for"))
-            parameters.append(header("Prefer", "wait=0…10, in seconds"))
-        }
-        if hasTag {
-            parameters.append(header("If-None-Match", "tags that the reader has"))
-            responses["304"] = ["description": "The bytes are the same"]
-        }
-        let member: JSONValue = ["member": [], "tenant": []]
-        let security: [JSONValue] =
-            switch readers {
-            case .everybody: [member, ["key": []]]
-            case .members: [member]
-            case .anyone: []
+        var headers = headers
+        var answers: [APIOperation.Answer] = []
+        var problems: [Problem.Code] = []
+        if parameters.contains(where: { $0["in"] == "path" }) { problems.append(.notFound) }
+        if readers != .anyone {
+            problems.append(.invalidParameter)
+            if waits {
+                headers += [.after, .prefer]
+                problems += [.invalidPosition, .notYetVisible]
             }
+            if parameters.contains(where: { $0["name"] == "cursor" }) { problems.append(.invalidCursor) }
+        }
+        let standpoint: [APIHeader] = readers == .anyone || !waits ? [] : [.position, .source, .preferenceApplied]
+        let tag: [APIHeader] = hasTag ? [.entityTag] : []
+        answers.append(.init(200, "OK", schema, headers: standpoint + tag))
+        if hasTag {
+            headers.append(.ifNoneMatch)
+            answers.append(.init(304, "The bytes are the same", nil, headers: standpoint + tag))
+        }
         return [
-            "get": [
-                "summary": .string(summary), "security": .array(security), "parameters": .array(parameters),
-                "responses": .object(responses),
-            ]
+            "get": APIOperation(
+                summary, for: readers, parameters: parameters, headers: headers, answers: answers, problems: problems
+            ).json
         ]
     }
 
-    private static func one(_ name: String) -> JSONValue { Schemas.reference(name) }
+    private static func one(_ name: String) -> JSONValue { reference(name) }
 
     private static func list(_ name: String) -> JSONValue {
-        Schemas.object(["data": Schemas.array(Schemas.reference(name)), "next": Schemas.nullable("string")])
+        object(["data": array(reference(name)), "next": nullable("string")])
     }
 
     private static let limit = query("limit", ["type": "integer", "minimum": 1, "maximum": 200, "default": 50])
-    private static let page = [limit, query("cursor", ["type": "string"], "`next` of the page before")]
+    private static let page = [
+        limit, query("cursor", ["type": "string", "minLength": 1], "`next` of the page before"),
+    ]
 
     private static func itemFilters(_ statuses: [String]) -> [JSONValue] {
-        [
-            choice("status", statuses), query("brand", ["type": "string"]), query("category", ["type": "string"]),
-            choice("condition", ItemCondition.allCases.map(\.rawValue)), query("size", ["type": "string"]),
-            query("q", ["type": "string"], "beginnings of words; case, accents and Polish letters do not count"),
+        let text: JSONValue = ["type": "string", "maxLength": 500]
+        return [
+            choice("status", statuses), query("brand", text), query("category", text),
+            choice("condition", ItemCondition.allCases.map(\.rawValue)), query("size", text),
+            query("q", text, "beginnings of words; case, accents and Polish letters do not count"),
         ]
-    }
-
-    private static func choice(_ name: String, _ values: [String]) -> JSONValue { query(name, Schemas.choice(values)) }
-
-    private static func query(_ name: String, _ schema: JSONValue, _ description: String? = nil) -> JSONValue {
-        parameter(name, "query", schema, description)
-    }
-
-    private static func path(_ name: String, _ description: String) -> JSONValue {
-        parameter(name, "path", ["type": "string"], description)
-    }
-
-    private static func header(_ name: String, _ description: String) -> JSONValue {
-        parameter(name, "header", ["type": "string"], description)
-    }
-
-    private static func parameter(
-        _ name: String, _ place: String, _ schema: JSONValue, _ description: String?
-    ) -> JSONValue {
-        var object: JSONObject = [
-            "name": .string(name), "in": .string(place), "required": .bool(place == "path"), "schema": schema,
-        ]
-        if let description { object["description"] = .string(description) }
-        return .object(object)
     }
 }

@@ -1,12 +1,13 @@
 import Documents
+import Edge
 import JSON
 
 /// The shapes of the answers, as JSON Schema. A test compares them with what the encoders write.
-enum Schemas {
+enum Schemas: APIWords {
     static let all: JSONObject = [
         "Money": object(["amount": ["type": "integer", "description": "minor units"], "currency": string("ISO 4217")]),
-        "Item": object(itemMembers),
-        "Listing": object(listingMembers),
+        "Item": object(itemMembers, optional: ["sku"]),
+        "Listing": object(listingMembers, optional: ["sku"]),
         "Import": object(importMembers),
         "ImportLine": object([
             "line": ["type": "integer", "description": "of the file, from 1"],
@@ -17,13 +18,6 @@ enum Schemas {
         "ParkedEvent": ["oneOf": [object(parkedMembers), object(skippedMembers)]],
         "Trace": object(traceMembers),
         "ReadSwitches": object(readSwitchesMembers),
-        "Problem": object(
-            [
-                "type": string("a path of this service that explains it"), "title": string(),
-                "status": ["type": "integer"],
-                "detail": string(), "code": string("stable, for programs"), "correlation_id": uuid,
-                "errors": array(object(["pointer": string(), "code": string(), "detail": string()])),
-            ], optional: ["errors"]),
         "ProblemKind": object([
             "type": string(), "code": string(), "title": string(), "status": ["type": "integer"],
             "explanation": string(),
@@ -131,34 +125,4 @@ enum Schemas {
 
     private static let counts = object(
         JSONObject(ImportOutcome.allCases.map { ($0.rawValue, ["type": "integer"] as JSONValue) }))
-    private static let time: JSONValue = ["type": "string", "format": "date-time"]
-    private static let uuid: JSONValue = ["type": "string", "format": "uuid"]
-
-    static func reference(_ name: String) -> JSONValue { ["$ref": .string("#/components/schemas/\(name)")] }
-    static func array(_ items: JSONValue) -> JSONValue { ["type": "array", "items": items] }
-    static func nullable(_ type: String) -> JSONValue { ["type": [.string(type), "null"]] }
-    static func orNull(_ schema: JSONValue) -> JSONValue { ["oneOf": [schema, ["type": "null"]]] }
-    static func choice(_ values: [String]) -> JSONValue {
-        ["type": "string", "enum": .array(values.map(JSONValue.string))]
-    }
-
-    static func string(_ description: String? = nil) -> JSONValue {
-        description.map { ["type": "string", "description": .string($0)] } ?? ["type": "string"]
-    }
-
-    /// Every member is always there, save those of `optional` and the `sku`, which storefronts do not get.
-    static func object(_ members: JSONObject, optional: Set<String> = []) -> JSONValue {
-        let required = members.members.map(\.key).filter { $0 != "sku" && !optional.contains($0) }
-        return [
-            "type": "object", "required": .array(required.map(JSONValue.string)), "properties": .object(members),
-        ]
-    }
-}
-
-extension JSONObject {
-    static func + (left: JSONObject, right: JSONObject) -> JSONObject {
-        var sum = left
-        for (name, value) in right { sum[name] = value }
-        return sum
-    }
 }

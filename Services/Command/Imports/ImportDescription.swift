@@ -1,0 +1,20 @@
+import Edge
+import JSON
+
+/// What `ImportRoutes` offers.
+enum ImportDescription: APIWords {
+    static let paths: JSONObject = [
+        "/v1/imports": [
+            "post": CommandDescription.write(
+                "Import a file of products, up to 64 MiB; the report tells what became of each line", .acceptance,
+                parameters: [
+                    choice("format", ImportRoutes.formats),
+                    query("currency", CommandDescription.currency, "of the prices; the tenant's where it is left out"),
+                    query(
+                        "publish", ["type": "boolean", "default": false], "publish what the file calls published"),
+                ],
+                body: .init(
+                    ["type": "string", "description": "a Shopify product CSV in UTF-8"], media: ImportRoutes.media))
+        ]
+    ]
+}

@@ -15,6 +15,9 @@ struct ProjectorEngine: Sendable {
         var census: Duration = .seconds(1)
         /// How often a standby tries to take over.
         var standby: Duration = .milliseconds(500)
+        /// How long a leader's session may be silent before a standby ends it. A leader asks for requests all the time,
+        /// so one that works is never silent for so long.
+        var patience: Duration = .seconds(10)
         /// How long rings to the readers are gathered.
         var coalescing: Duration = .milliseconds(5)
         /// The most that is read, folded and written at a time.
@@ -48,7 +51,8 @@ struct ProjectorEngine: Sendable {
         let requests = RequestBell()
         let surroundings = Surroundings(
             shard: shard, connect: connect, bus: bus, limit: settings.batch, parkedLimit: settings.parkedLimit,
-            requests: requests, standbyInterval: settings.standby, changed: { if rings { readers.ring() } },
+            requests: requests, standbyInterval: settings.standby, patience: settings.patience,
+            changed: { if rings { readers.ring() } },
             status: status, logger: logger)
         let tail = Tail(
             bus: bus, reader: LogReader(shard: shard, connect: connect), limit: settings.batch, bell: bell,

@@ -32,6 +32,47 @@ import Testing
         }
     }
 
+    /// The session of a frozen process: it has the lock, and its client says nothing.
+    @Test func `a leader that is silent for too long is succeeded`() async throws {
+        try await Harness.with { harness in
+            let story = Story.random(events: 50, seed: 17)
+            let frozen = try await harness.database.connect(as: "closter_projector")
+            for projection in ["items", "listings"] {
+                let lock = Shard.main.leadershipLock(GenerationID(projection: projection, number: 1))
+                _ = try await frozen.query("SELECT pg_advisory_lock(hashtextextended(\(lock), 0))")
+            }
+            var settings = Harness.settings
+            settings.patience = .seconds(1)
+            let engine = try harness.start(settings)
+            try await eventually { engine.has(.standby) }
+            try await harness.append(story.entries)
+            try await eventually { try await harness.reached(story.head) }
+            await engine.stop()
+            #expect(try await harness.expectRows(of: story))
+            await #expect(throws: PostgresError.self) { _ = try await frozen.query("SELECT 1") }
+            await frozen.close()
+        }
+    }
+
+    @Test func `a leader with nothing to do is not silent`() async throws {
+        try await Harness.with { harness in
+            var settings = Harness.settings
+            settings.patience = .seconds(2)
+            let first = try harness.start(settings)
+            try await eventually { first.has(.leading) }
+            let second = try harness.start(settings)
+            try await eventually { second.has(.standby) }
+            let started = ContinuousClock.now
+            try await eventually("it was idle for longer than the patience") {
+                #expect(first.has(.leading))
+                return ContinuousClock.now - started > .seconds(4)
+            }
+            #expect(second.has(.standby))
+            await first.stop()
+            await second.stop()
+        }
+    }
+
     @Test func `backends killed in the middle of the work cost nothing`() async throws {
         try await Harness.with { harness in
             let story = Story.random(events: 2000, seed: 12)

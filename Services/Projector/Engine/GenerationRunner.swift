@@ -19,6 +19,8 @@ struct Surroundings: Sendable {
     var requests: RequestBell
     /// How often a standby tries to take over.
     var standbyInterval: Duration
+    /// How long a leader's session may be silent.
+    var patience: Duration
     /// Rung after a commit.
     var changed: @Sendable () -> Void
     var status: ProjectorStatus
@@ -86,15 +88,17 @@ struct GenerationRunner<P: Projection>: Sendable {
 
     /// Stands by until the lock is free, then leads on this connection.
     private func serve(_ connection: PostgresConnection, _ policy: inout RetryPolicy) async throws -> RetryPolicy.Step {
-        let lock = surroundings.shard.leadershipLock(generation)
+        let leadership = Leadership(
+            lock: surroundings.shard.leadershipLock(generation), connection: connection, patience: surroundings.patience
+        )
         while !Task.isCancelled {
-            let rows = try await connection.query(
-                "SELECT pg_try_advisory_lock(hashtextextended(\(lock), 0))", deadline: Self.deadline)
-            if try rows.first?.decode(0, as: Bool.self) == true {
-                return try await lead(connection, &policy)
-            }
+            if try await leadership.take() { return try await lead(connection, &policy) }
             surroundings.status.set(generation, .standby)
-            await pause(surroundings.standbyInterval)
+            if try await leadership.endFrozen() {
+                logger.warning("the leader was silent for too long: its session was ended")
+            } else {
+                await pause(surroundings.standbyInterval)
+            }
         }
         return .stepDown
     }

@@ -17,7 +17,7 @@ import Testing
         let transport = FakeTransport { _, _ in
             .json(
                 200,
-                #"{"data":[{"resource":"items","use":"shadow","percent":25,"origin":"tenant"}],"file":{"problem":null}}"#
+                #"{"data":[{"resource":"items","use":"shadow","percent":25,"origin":"tenant"}],"file":{"state":"good","taken_at":null}}"#
             )
         }
         for arguments in [["switches"], ["switches", "show"]] {
@@ -30,13 +30,12 @@ import Testing
         #expect(request.header("closter-tenant") == "acme")
     }
 
-    @Test func `of a file that is not in force are told as such`() async {
-        let transport = FakeTransport { _, _ in
-            .json(200, #"{"data":[],"file":{"path":"/x","problem":"line 2: nonsense"}}"#)
-        }
+    @Test(arguments: ["broken", "missing"])
+    func `of a file that is not in force are told as such`(state: String) async {
+        let transport = FakeTransport { _, _ in .json(200, #"{"data":[],"file":{"state":"\#(state)"}}"#) }
         let run = await closter(["switches"], transport: transport)
         #expect(run.status == 1)
-        #expect(run.err == "closter: warning: the file is not in force: line 2: nonsense\n")
+        #expect(run.err == "closter: warning: the file is \(state): what was last good is in force\n")
     }
 
     @Test func `are set in the file, which is made, and kept beside it`() async throws {

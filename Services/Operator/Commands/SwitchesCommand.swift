@@ -31,7 +31,8 @@ struct SwitchesShow: ToolCommand {
     func run(in context: Context) async throws -> ExitStatus {
         let slug = try tenant.slug(context.settings)
         let answer = try await ServiceClient.query(context, tenant: slug).send("GET", "/v1/read-switches").json
-        let problem = answer["file"]?["problem"]?.stringValue
+        let state = answer["file"]?["state"]?.stringValue
+        let isInForce = state != "broken" && state != "missing"
         if common.json {
             context.console.json(answer)
         } else {
@@ -43,9 +44,9 @@ struct SwitchesShow: ToolCommand {
                         entry["percent"]?.integerValue.map { "\($0)" } ?? "?", entry["origin"]?.stringValue ?? "?",
                     ]
                 })
-            if let problem { context.console.warn("the file is not in force: \(problem)") }
         }
-        return problem == nil ? .done : .found
+        if !isInForce, let state { context.console.warn("the file is \(state): what was last good is in force") }
+        return isInForce ? .done : .found
     }
 }
 

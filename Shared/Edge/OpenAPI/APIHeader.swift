@@ -14,9 +14,11 @@ public struct APIHeader: Sendable {
         schema: ["type": "string", "pattern": "^[!-~]{1,255}$"])
     public static let ifMatch = APIHeader(
         name: "If-Match", description: "an ETag; only the version in it is compared",
-        schema: ["type": "string", "pattern": #"^(\*|"(0|[1-9][0-9]{0,17})(-[^"]*)?")$"#])
+        schema: ["type": "string", "pattern": #"^(\*|"[1-9][0-9]{0,17}(-[^"]*)?")$"#])
     public static let ifNoneMatch = APIHeader(name: "If-None-Match", description: "tags that the reader has")
-    public static let after = APIHeader(name: "Closter-After", description: "a Closter-Position to wait for")
+    public static let after = APIHeader(
+        name: "Closter-After", description: "a Closter-Position to wait for",
+        schema: ["type": "string", "minLength": 1])
     public static let prefer = APIHeader(name: "Prefer", description: "wait=0…10, in seconds, for Closter-After")
     public static let lastEventID = APIHeader(
         name: "Last-Event-ID", description: "the last event that a follower has; wins over `after`",

@@ -172,8 +172,8 @@ let package = Package(
             tests(
                 "Operator",
                 [
-                    "EventSourcing", "Identity", "JSON", "Operator", "Postgres", "TestSupport", logging, nioCore,
-                    nioHTTP1, nioPosix,
+                    "Command", "Documents", "EventSourcing", "EventStore", "Events", "Identity", "JSON", "Operator",
+                    "Postgres", "Projector", "TestSupport", logging, nioCore, nioHTTP1, nioPosix,
                 ]),
             tests("System", ["Identity", "JSON", "Postgres", "TestSupport", asyncHTTPClient, nioCore, nioHTTP1]),
         ]

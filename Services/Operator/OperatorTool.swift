@@ -100,6 +100,6 @@ struct Closter: ParsableCommand {
             """,
         subcommands: [
             MigrateCommand.self, ImportCommand.self, TokenCommand.self, TenantCommand.self, KeyCommand.self,
-            TraceCommand.self,
+            TraceCommand.self, VerifyCommand.self,
         ])
 }

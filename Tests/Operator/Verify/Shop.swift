@@ -203,7 +203,7 @@ struct Shop: Sendable {
         }
     }
 
-    /// A bit of everything: seven items, five listings.
+    /// A bit of everything: seven items, five listings, an import; 30 events of 14 streams with the tenant's.
     func trade() async throws -> (items: [UUID], listings: [UUID]) {
         var items: [UUID] = []
         for number in 1...6 { items.append(try await receive("Płaszcz \"nr \(number)\"", sku: "K-\(number)")) }

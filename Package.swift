@@ -182,8 +182,8 @@ let package = Package(
             tests(
                 "Operator",
                 [
-                    "EventSourcing", "Identity", "JSON", "Operator", "Postgres", "TestSupport", argumentParser, logging,
-                    nioCore, nioHTTP1, nioPosix,
+                    "Command", "Documents", "EventSourcing", "EventStore", "Events", "Identity", "JSON", "Operator",
+                    "Postgres", "Projector", "TestSupport", argumentParser, logging, nioCore, nioHTTP1, nioPosix,
                 ]),
             tests(
                 "System",

@@ -106,6 +106,7 @@ struct Closter: ParsableCommand {
             """,
         subcommands: [
             MigrateCommand.self, ImportCommand.self, TokenCommand.self, TenantCommand.self, KeyCommand.self,
-            TraceCommand.self, EventsCommand.self, RebuildCommand.self, ParkedCommand.self, SwitchesCommand.self,
+            TraceCommand.self, EventsCommand.self, VerifyCommand.self, RebuildCommand.self, ParkedCommand.self,
+            SwitchesCommand.self,
         ])
 }

@@ -5,7 +5,8 @@ public import Postgres
 
 /// Reads the log.
 public enum EventReader {
-    static let columns: SQL = """
+    /// What `decode` reads.
+    public static let columns: SQL = """
         position, tenant_id, category, stream_id, version, type, schema_version, data, metadata, recorded_at
         """
 
@@ -43,7 +44,8 @@ public enum EventReader {
         return events
     }
 
-    private static func decode(_ row: Row) throws(PostgresError) -> StoredEvent {
+    /// From `columns`, in their order.
+    public static func decode(_ row: Row) throws(PostgresError) -> StoredEvent {
         let metadata = try row.decode(8, as: JSONText.self)
         let parsed: JSONValue
         do { parsed = try JSONValue(parsing: metadata.bytes) } catch {

@@ -15,6 +15,8 @@ import Testing
         #expect(configuration.parkedLimit == 1000)
         #expect(configuration.logLevel == .info)
         #expect(configuration.shard == "main")
+        #expect(configuration.auditRate == 20)
+        #expect(!configuration.auditRepair)
         #expect(configuration.issuer == nil)
         #expect(configuration.platformOperators.isEmpty)
     }
@@ -31,6 +33,7 @@ import Testing
                 "CLOSTER_PARKED_LIMIT": "7",
                 "CLOSTER_LOG_LEVEL": "debug", "CLOSTER_READ_SWITCHES": "/etc/switches.yaml",
                 "CLOSTER_PLATFORM_OPERATORS": "anna, jan,,", "CLOSTER_SHARD": "eu_1",
+                "CLOSTER_AUDIT_RATE": "0", "CLOSTER_AUDIT_REPAIR": "true",
             ])
 
         #expect(configuration.databaseURL?.reveal() == "postgres://closter_command:hunter2@db/closter")
@@ -47,6 +50,8 @@ import Testing
         #expect(configuration.readSwitches == "/etc/switches.yaml")
         #expect(configuration.platformOperators == ["anna", "jan"])
         #expect(configuration.shard == "eu_1")
+        #expect(configuration.auditRate == 0)
+        #expect(configuration.auditRepair)
     }
 
     @Test func `everything that is wrong is told at once and no secret is repeated`() throws {
@@ -56,14 +61,16 @@ import Testing
                 environment: [
                     "CLOSTER_DATABASE_URL": "mysql://u:hunter2@h", "CLOSTER_HTTP_PORT": "70000",
                     "CLOSTER_FINGERPRINT_KEY": "hunter2", "CLOSTER_DOORBELL": "maybe", "CLOSTER_POLL_MS": "1",
-                    "CLOSTER_LOG_LEVEL": "loud", "CLOSTER_SHARD": "Main; DROP",
+                    "CLOSTER_LOG_LEVEL": "loud", "CLOSTER_SHARD": "Main; DROP", "CLOSTER_AUDIT_REPAIR": "perhaps",
+                    "CLOSTER_AUDIT_RATE": "10001",
                 ])
         }
 
         #expect(
             error.problems.map(\.key) == [
                 "CLOSTER_DATABASE_URL", "CLOSTER_QUERY_URL", "CLOSTER_FINGERPRINT_KEY", "CLOSTER_HTTP_PORT",
-                "CLOSTER_STACK_PROJECT", "CLOSTER_DOORBELL", "CLOSTER_POLL_MS", "CLOSTER_LOG_LEVEL", "CLOSTER_SHARD",
+                "CLOSTER_STACK_PROJECT", "CLOSTER_DOORBELL", "CLOSTER_POLL_MS", "CLOSTER_LOG_LEVEL",
+                "CLOSTER_AUDIT_RATE", "CLOSTER_AUDIT_REPAIR", "CLOSTER_SHARD",
             ])
         #expect(!"\(error)".contains("hunter2"))
     }

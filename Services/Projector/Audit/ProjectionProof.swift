@@ -21,6 +21,8 @@ package struct ProjectionProof: Sendable {
     package let generation: Int
     /// The generation's checkpoint: as far as the log is folded.
     package let position: Int64
+    /// The prefix of its rows' public identifiers, whose plural is its name.
+    package var rowPrefix: String { String(projection.dropLast()) }
     private let walk: any GroupWalking
     private var place: GroupPlace?
     private var hasBegun = false

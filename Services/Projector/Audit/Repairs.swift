@@ -22,7 +22,7 @@ struct Repairs<P: Projection>: Sendable {
     private let comparison: RowComparison<P>
 
     /// The most that are done before the next batch.
-    private static var portion: Int { 20 }
+    private static var portion: Int { 50 }
     /// The longest a statement may take; a group takes milliseconds.
     private static var deadline: Duration { .seconds(30) }
 

@@ -75,7 +75,8 @@ actor LogReader {
         return try await connection.query(sql, deadline: Self.deadline)
     }
 
-    private static func event(_ row: Row) throws -> LogEvent {
+    /// A row of the columns that `read` selects, in their order.
+    static func event(_ row: Row) throws -> LogEvent {
         let category = try row.decode(2, as: String.self)
         let type = try row.decode(5, as: String.self)
         let schema = try row.decode(6, as: Int.self)

@@ -20,6 +20,10 @@ struct ProjectorEngine: Sendable {
         /// The most that is read, folded and written at a time.
         var batch = LogReader.Limit(events: 1000, bytes: 4 << 20)
         /// Kept in memory for generations that follow the head at different speeds.
+        /// The most events that a generation may have parked: beyond, it stops.
+        var parkedLimit = 1000
+        /// How late a request of an operator is seen when every NOTIFY is lost.
+        var requests: Duration = .seconds(1)
         var window = LogWindow.Bounds(events: 8000, bytes: 32 << 20)
         var trim: Duration = .seconds(60)
     }
@@ -40,9 +44,11 @@ struct ProjectorEngine: Sendable {
             window: LogWindow(settings.window, readAhead: settings.batch.events * 2))
         let readers = Doorbell(pool: pool, channel: shard.readChannel, interval: settings.coalescing, logger: logger)
         let rings = settings.doorbell
+        let requests = RequestBell()
         let surroundings = Surroundings(
-            shard: shard, connect: connect, bus: bus, limit: settings.batch, standbyInterval: settings.standby,
-            changed: { if rings { readers.ring() } }, status: status, logger: logger)
+            shard: shard, connect: connect, bus: bus, limit: settings.batch, parkedLimit: settings.parkedLimit,
+            requests: requests, standbyInterval: settings.standby, changed: { if rings { readers.ring() } },
+            status: status, logger: logger)
         let tail = Tail(
             bus: bus, reader: LogReader(shard: shard, connect: connect), limit: settings.batch, bell: bell,
             logger: logger)
@@ -54,24 +60,33 @@ struct ProjectorEngine: Sendable {
             group.addTask { await tail.run() }
             group.addTask { await supervisor.run() }
             group.addTask { await trimmer.run(every: settings.trim, status) }
-            group.addTask { await poll(bell, bus) }
-            if settings.doorbell { group.addTask { await listen(bell) } }
+            group.addTask { await poll(every: settings.poll, bus, bell.set) }
+            group.addTask { await poll(every: settings.requests, bus, requests.ring) }
+            if settings.doorbell { group.addTask { await listen(bell, requests, bus) } }
         }
     }
 
-    private func poll(_ bell: Wakeup, _ bus: EventBus) async {
+    private func poll(every interval: Duration, _ bus: EventBus, _ ring: () -> Void) async {
         while !Task.isCancelled {
             // A cancelled sleep ends the loop.
-            try? await Task.sleep(for: settings.poll)
-            bell.set()
+            try? await Task.sleep(for: interval)
+            ring()
             // Leaders look whether their connection still stands.
             bus.wakeReaders()
         }
     }
 
-    /// A ring, and every new LISTEN after which something may have been missed, makes the tail read.
-    private func listen(_ bell: Wakeup) async {
-        for await _ in PostgresListener(database, channels: [settings.shard.logChannel], logger: logger) { bell.set() }
+    /// A ring, and every new LISTEN after which something may have been missed, makes the tail read and leaders look
+    /// for requests.
+    private func listen(_ bell: Wakeup, _ requests: RequestBell, _ bus: EventBus) async {
+        let (log, asked) = (settings.shard.logChannel, settings.shard.requestChannel)
+        for await event in PostgresListener(database, channels: [log, asked], logger: logger) {
+            if event != .notification(channel: asked, payload: "") { bell.set() }
+            if event != .notification(channel: log, payload: "") {
+                requests.ring()
+                bus.wakeReaders()
+            }
+        }
     }
 
     /// Connections for leaders and readers. The tables' statistics say little while a generation is being filled, so

@@ -25,6 +25,7 @@ public enum ProjectorService {
         settings.shard = Shard(configuration.shard)
         settings.doorbell = configuration.doorbell
         settings.poll = configuration.poll
+        settings.parkedLimit = configuration.parkedLimit
         let engine = ProjectorEngine(
             settings: settings, database: database, pool: pool, status: ProjectorStatus(), logger: environment.logger)
 

@@ -177,12 +177,18 @@ import Testing
             let census = Census(shard: .main, pool: pool)
             let before = try await census.take()
             #expect(before.map(\.generation.description) == ["items_g1", "listings_g1"])
-            #expect(before.allSatisfy { $0.isLive && $0.position == 0 && $0.head == 3 && $0.lagSeconds >= 0 })
+            #expect(before.allSatisfy { $0.status == .live && $0.position == 0 && $0.head == 3 && $0.lagSeconds >= 0 })
             status.refresh(before)
             for entry in before { status.set(entry.generation, .leading) }
             #expect(status.readiness(bound: 30).isReady)
             #expect(!status.readiness(bound: -1).isReady)
             #expect(status.readiness(bound: 30).detail.contains("items_g1: leading, lag 3 positions"))
+            status.refresh(
+                before.map {
+                    var entry = $0; entry.parked = 2; return entry
+                })
+            #expect(status.readiness(bound: 30).isReady)
+            #expect(status.readiness(bound: 30).detail.contains("items_g1: leading, 2 events parked, lag 3 positions"))
             try await harness.running { _ in try await eventually { try await harness.reached(3) } }
             #expect(try await census.take().allSatisfy { $0.position == 3 && $0.lagSeconds == 0 })
             running.cancel()

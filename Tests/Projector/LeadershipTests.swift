@@ -139,44 +139,6 @@ import Testing
             connection: try await harness.database.connect(as: "closter_projector"))
     }
 
-    @Test func `an event that cannot be folded stops its projection where it stands, and no other`() async throws {
-        try await Harness.with { harness in
-            let coat = UUID(bits: 10)
-            var story = Story()
-            story.item(coat, .received("Coat"))
-            story.item(coat, .edited(["size": "M"]))
-            // Of a listing that was never created: items does not ask, listings cannot go on.
-            story.listing(UUID(bits: 20), .priced(coat, 5))
-            story.item(coat, .edited(["size": "L"]))
-            try await harness.append(story.entries)
-            try await harness.running { engine in
-                try await eventually { try await harness.checkpoint("items") == 4 }
-                try await eventually { engine.role("listings") == .stopped }
-                #expect(try await harness.checkpoint("listings") == 2)
-                #expect(engine.role("items") == .leading)
-                let readiness = engine.status.readiness(bound: 30)
-                #expect(!readiness.isReady)
-                #expect(readiness.detail.contains("listings_g1: stopped after position 2"))
-                #expect(engine.log.lines.contains { $0.level == .critical })
-            }
-        }
-    }
-
-    @Test func `an event that cannot be read stops where it stands`() async throws {
-        try await Harness.with { harness in
-            let coat = UUID(bits: 10)
-            var story = Story()
-            story.item(coat, .received("Coat"))
-            story.broken("item", coat, "ProductUpdated")
-            story.item(coat, .edited(["size": "L"]))
-            try await harness.append(story.entries)
-            try await harness.running { engine in
-                try await eventually { engine.has(.stopped) }
-                #expect(try await harness.reached(1))
-            }
-        }
-    }
-
     @Test func `old checkpoints and changes are forgotten, the newest checkpoint never`() async throws {
         try await Harness.with { harness in
             let story = Story.random(events: 300, seed: 15)

@@ -8,8 +8,12 @@ import Testing
 @testable import Projector
 
 @Suite struct LogEventTests {
+    let coat = UUID(bits: 10)
+
     private func payload(_ category: String, _ type: String, schema: Int = 1, _ json: String) -> LogEvent.Payload {
-        LogEvent.Payload(category: category, type: type, schema: schema) { Array(json.utf8) }
+        LogEvent.Payload(stream: StreamID(category: category, id: coat), type: type, schema: schema) {
+            Array(json.utf8)
+        }
     }
 
     @Test func `what a projection reads is decoded`() {
@@ -29,12 +33,24 @@ import Testing
     func `a known type in an unknown shape is unreadable, and its values stay out of the reason`(
         schema: Int, json: String
     ) {
-        guard case .unreadable(let reason) = payload("item", "ProductDeleted", schema: schema, json) else {
+        guard case .unreadable(coat, let reason) = payload("item", "ProductDeleted", schema: schema, json) else {
             Issue.record("readable")
             return
         }
         #expect(reason.contains("ProductDeleted v\(schema)"))
         #expect(!reason.contains("lost"))
+    }
+
+    @Test(arguments: [
+        (#"{"item_id":"item_0000000000000000000000000a"}"#, true), ("{}", false), ("no JSON", false), ("[]", false),
+        (#"{"item_id":"listing_0000000000000000000000000a"}"#, false), (#"{"item_id":10}"#, false),
+    ])
+    func `an unreadable listing's event tells its item as far as it can`(json: String, isKnown: Bool) {
+        guard case .unreadable(let group, _) = payload("listing", "ListingCreated", json) else {
+            Issue.record("readable")
+            return
+        }
+        #expect(group == (isKnown ? coat : nil))
     }
 
     @Test func `reading is bounded by count and by bytes, and one event always comes`() async throws {

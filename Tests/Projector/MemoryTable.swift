@@ -11,6 +11,9 @@ struct MemoryTable<P: Projection> {
     private(set) var loads: [[GroupKey]] = []
     private(set) var recalls: [[StreamID]] = []
     let log: [LogEvent]
+    /// What is not applied.
+    var parking = Parking()
+    private(set) var parked: [ParkedEvent] = []
 
     init(_ log: [LogEvent]) { self.log = log }
 
@@ -18,9 +21,10 @@ struct MemoryTable<P: Projection> {
     ///
     /// - Returns: the rows that are written.
     @discardableResult
-    mutating func advance(_ count: Int = .max) throws -> [P.Output] {
+    mutating func advance(_ count: Int = .max, refusal: Refusal? = nil) throws -> [P.Output] {
         let events = Array(log.dropFirst(Int(position)).prefix(count))
-        var fold = try BatchFold<P>(EventBatch(after: position, events, tailedAt: Story.noon))
+        var fold = try BatchFold<P>(
+            EventBatch(after: position, events, tailedAt: Story.noon), parking: parking, refusal: refusal)
         loads.append(fold.toLoad)
         fold.restore(groups.filter { fold.toLoad.contains($0.key) })
         let recall = fold.toRecall
@@ -32,6 +36,8 @@ struct MemoryTable<P: Projection> {
             groups[key] = P.outputs(of: group, key, changedAfter: 0).isEmpty ? nil : group
         }
         position = fold.batch.last
+        parked += fold.parked
+        parking = fold.parking
         return rows
     }
 

@@ -1,3 +1,4 @@
+import Postgres
 import Testing
 
 @testable import Projector
@@ -17,6 +18,28 @@ import Testing
         #expect(policy.failed(.poisoned("x"), count: 1) == .again(after: .milliseconds(50)))
         #expect(policy.failed(.poisoned("x"), count: 1) == .again(after: .milliseconds(100)))
         #expect(policy.failed(.poisoned("x"), count: 1) == .stop)
+    }
+
+    @Test func `what no event is to blame for is tried a few times, whole, and then stops`() {
+        var policy = RetryPolicy(limit: 1000, attempts: 2)
+        #expect(policy.failed(.defect("x"), count: 1000) == .again(after: .milliseconds(50)))
+        #expect(policy.limit == 1000)
+        #expect(policy.failed(.defect("x"), count: 1000) == .stop)
+    }
+
+    @Test func `too much that is parked stops at once, and a generation that was dropped ends`() {
+        var policy = RetryPolicy(limit: 1000)
+        #expect(policy.failed(.overflow(limit: 3), count: 1000) == .stop)
+        #expect(policy.failed(.dropped, count: 1000) == .end)
+    }
+
+    @Test(arguments: [
+        ("22P02", "poisoned"), ("23514", "poisoned"), ("54000", "poisoned"), ("23503", "dropped"), ("42P01", "dropped"),
+        ("42703", "defect"), ("55P03", "transient"), ("57014", "transient"), ("57P01", "connectionLost"),
+    ])
+    func `the server's word tells what can be done`(state: String, expected: String) {
+        let failure = BatchFailure(PostgresError(.server(sqlState: state), "x"))
+        #expect("\(failure)".hasPrefix(expected))
     }
 
     @Test func `success brings the size of batches back`() {

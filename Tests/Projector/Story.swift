@@ -40,9 +40,15 @@ struct Story {
     }
 
     /// An event of a type that is read, with a payload that cannot be.
-    mutating func broken(_ category: String, _ id: UUID, _ type: String, tenant: TenantID = tenant) {
+    ///
+    /// - Parameter item: whose item a listing's event names all the same.
+    mutating func broken(
+        _ category: String, _ id: UUID, _ type: String, of item: UUID? = nil, tenant: TenantID = tenant
+    ) {
+        let json = item.map { #"{"item_id":"\#(TypeID(prefix: "item", uuid: $0))"}"# } ?? "{}"
         append(
-            tenant, StreamID(category: category, id: id), type, 1, Array("{}".utf8), .unreadable(reason: "broken"))
+            tenant, StreamID(category: category, id: id), type, 1, Array(json.utf8),
+            .unreadable(group: category == "item" ? id : item, reason: "broken"))
     }
 
     private mutating func append(

@@ -12,6 +12,7 @@ import Testing
         #expect(configuration.httpPort == 8080)
         #expect(configuration.doorbell)
         #expect(configuration.poll == .milliseconds(250))
+        #expect(configuration.parkedLimit == 1000)
         #expect(configuration.logLevel == .info)
         #expect(configuration.shard == "main")
         #expect(configuration.issuer == nil)
@@ -27,6 +28,7 @@ import Testing
                 "CLOSTER_QUERY_URL": "https://shop.example/", "CLOSTER_COMMAND_URL": "http://127.0.0.1:8081",
                 "CLOSTER_STACK_PROJECT": "p1", "CLOSTER_STACK_JWKS_URL": "http://127.0.0.1:1/jwks",
                 "CLOSTER_FINGERPRINT_KEY": key, "CLOSTER_DOORBELL": "off", "CLOSTER_POLL_MS": "40",
+                "CLOSTER_PARKED_LIMIT": "7",
                 "CLOSTER_LOG_LEVEL": "debug", "CLOSTER_READ_SWITCHES": "/etc/switches.yaml",
                 "CLOSTER_PLATFORM_OPERATORS": "anna, jan,,", "CLOSTER_SHARD": "eu_1",
             ])
@@ -40,6 +42,7 @@ import Testing
         #expect(configuration.fingerprintKey?.reveal() == Array(repeating: 0x0F, count: 32))
         #expect(!configuration.doorbell)
         #expect(configuration.poll == .milliseconds(40))
+        #expect(configuration.parkedLimit == 7)
         #expect(configuration.logLevel == .debug)
         #expect(configuration.readSwitches == "/etc/switches.yaml")
         #expect(configuration.platformOperators == ["anna", "jan"])

@@ -1,28 +1,47 @@
 import EventSourcing
 
-/// The fold of one batch: what must be loaded for it, and the rows that come of it. Pure.
+/// The fold of one batch: what must be loaded for it, the rows that come of it, and what is parked instead. Pure.
 ///
 /// Consecutive events of a group are folded before anything is written, so a row is written once per batch.
 struct BatchFold<P: Projection> {
     let batch: EventBatch
+    /// In order.
+    private(set) var parked: [ParkedEvent] = []
+    /// As it is once the batch is written.
+    private(set) var parking: Parking
     /// In order of first touch.
     private var keys: [GroupKey] = []
     private var events: [GroupKey: [LogEvent]] = [:]
     private(set) var groups: [GroupKey: P.Group] = [:]
 
-    /// The batch ends before its first unreadable event; where that is the very first one, it is thrown.
-    init(_ batch: EventBatch) throws(FoldFailure) {
+    /// The batch ends before its first unreadable event that need be read; where that is the very first one, it is
+    /// thrown.
+    ///
+    /// - Parameters:
+    ///   - parking: as the batch before leaves it.
+    ///   - refusal: the event that is parked, though its group is not yet.
+    init(_ batch: EventBatch, parking: Parking = Parking(), refusal: Refusal? = nil) throws(FoldFailure) {
+        self.parking = parking
         var count = 0
         for event in batch.events {
-            if case .unreadable(let reason) = event.payload {
+            if parking.skipped.contains(event.position) {
+                count += 1
+                continue
+            }
+            let key = P.group(of: event).map { GroupKey(tenant: event.tenant, id: $0) }
+            let reason = event.position == refusal?.position ? refusal?.reason : nil
+            if let key, reason != nil || self.parking.groups.contains(key) {
+                self.parking.groups.insert(key)
+                self.parking.count += 1
+                parked.append(ParkedEvent(event: event, key: key, reason: reason))
+            } else if case .unreadable(_, let reason) = event.payload {
                 guard count > 0 else { throw FoldFailure(event, reason) }
                 break
+            } else if let key {
+                if events[key] == nil { keys.append(key) }
+                events[key, default: []].append(event)
             }
             count += 1
-            guard let id = P.group(of: event) else { continue }
-            let key = GroupKey(tenant: event.tenant, id: id)
-            if events[key] == nil { keys.append(key) }
-            events[key, default: []].append(event)
         }
         self.batch = batch.prefix(count)
     }
@@ -46,8 +65,7 @@ struct BatchFold<P: Projection> {
     }
 
     mutating func recall(_ history: [LogEvent]) throws(FoldFailure) {
-        for event in history {
-            if case .unreadable(let reason) = event.payload { throw FoldFailure(event, reason) }
+        for event in history where !parking.skipped.contains(event.position) {
             guard let id = P.group(of: event) else { continue }
             try P.apply(event, to: &groups[GroupKey(tenant: event.tenant, id: id), default: P.empty])
         }

@@ -10,8 +10,9 @@ struct LogEvent: Sendable {
         case listing(ListingEvent)
         /// Of a category or a type that no projection of this program reads. It is passed over.
         case unread
-        /// Of a type that is read, in a shape that this program cannot read. Whoever needs it must stop.
-        case unreadable(reason: String)
+        /// Of a type that is read, in a shape that this program cannot read. Whoever needs it must park it, or stop
+        /// where not even the group is known: the item that the event is about.
+        case unreadable(group: UUID?, reason: String)
     }
 
     var tenant: TenantID
@@ -47,19 +48,36 @@ struct LogEvent: Sendable {
 
 extension LogEvent.Payload {
     /// - Parameter data: the stored JSON; looked at only where a projection reads the type.
-    init(category: String, type: String, schema: Int, data: () -> [UInt8]) {
+    init(stream: StreamID, type: String, schema: Int, data: () -> [UInt8]) {
+        let isItem = stream.category == ItemEvent.category && ItemEvent.schemas[type] != nil
+        let isListing = stream.category == ListingEvent.category && ListingEvent.schemas[type] != nil
+        guard isItem || isListing else {
+            self = .unread
+            return
+        }
+        var group = isItem ? stream.id : nil
         do {
-            switch category {
-            case ItemEvent.category where ItemEvent.schemas[type] != nil:
-                self = .item(try ItemEvent(type: type, schema: schema, data: try JSONValue(parsing: data())))
-            case ListingEvent.category where ListingEvent.schemas[type] != nil:
-                self = .listing(try ListingEvent(type: type, schema: schema, data: try JSONValue(parsing: data())))
-            default: self = .unread
+            let json = try JSONValue(parsing: data())
+            if isItem {
+                self = .item(try ItemEvent(type: type, schema: schema, data: json))
+            } else {
+                group = json["item_id"]?.stringValue.flatMap { TypeID.uuid(of: $0, prefix: ItemEvent.category) }
+                self = .listing(try ListingEvent(type: type, schema: schema, data: json))
             }
         } catch let error as JSONParseError {
-            self = .unreadable(reason: "\(type) v\(schema): \(error.message)")
+            self = .unreadable(group: group, reason: "\(type) v\(schema): \(error.message)")
         } catch {
-            self = .unreadable(reason: "\(error)")
+            self = .unreadable(group: group, reason: "\(error)")
+        }
+    }
+
+    /// The item that a readable or unreadable payload is about.
+    func item(of stream: StreamID) -> UUID? {
+        switch self {
+        case .item: stream.id
+        case .listing(let listing): listing.itemID
+        case .unreadable(let group, _): group
+        case .unread: nil
         }
     }
 }

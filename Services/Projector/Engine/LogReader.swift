@@ -62,6 +62,19 @@ actor LogReader {
         return try rows.map(Self.event)
     }
 
+    /// The events at these positions, as far as they are there, in order.
+    func events(at positions: [Int64]) async throws -> [LogEvent] {
+        let rows = try await query(
+            SQL(
+                """
+                SELECT e.position, e.tenant_id, e.category, e.stream_id, e.version, e.type, e.schema_version,
+                       e.correlation_id, e.recorded_at, e.metadata ->> 'requested_at', e.data
+                FROM unnest($1::bigint[]) AS p (position) JOIN \(shard.table("events")) e ON e.position = p.position
+                ORDER BY e.position
+                """, [positions]))
+        return try rows.map(Self.event)
+    }
+
     func close() async {
         await connection?.close()
         connection = nil
@@ -78,23 +91,26 @@ actor LogReader {
     /// A row of the columns that `read` selects, in their order.
     static func event(_ row: Row) throws -> LogEvent {
         let category = try row.decode(2, as: String.self)
+        let stream = StreamID(category: category, id: try row.decode(3, as: UUID.self))
         let type = try row.decode(5, as: String.self)
         let schema = try row.decode(6, as: Int.self)
         let requestedAt = row[9].flatMap(Timestamp.init(rfc3339:))
         let recordedAt = Timestamp(try row.decode(8, as: PostgresTimestamp.self))
         var size = 0
-        var payload = LogEvent.Payload(category: category, type: type, schema: schema) {
+        var payload = LogEvent.Payload(stream: stream, type: type, schema: schema) {
             let bytes = row.bytes(10) ?? []
             size = bytes.count
             return bytes
         }
         if requestedAt == nil, payload != .unread {
-            payload = .unreadable(reason: "\(type) v\(schema): metadata.requested_at is missing or no time")
+            payload = .unreadable(
+                group: payload.item(of: stream),
+                reason: "\(type) v\(schema): metadata.requested_at is missing or no time")
         }
         return LogEvent(
             tenant: TenantID(try row.decode(1, as: UUID.self)),
-            stream: StreamID(category: category, id: try row.decode(3, as: UUID.self)),
-            version: try row.decode(4, as: Int64.self), position: try row.decode(0, as: Int64.self), type: type,
+            stream: stream, version: try row.decode(4, as: Int64.self), position: try row.decode(0, as: Int64.self),
+            type: type,
             correlationID: try row.decode(7, as: UUID.self), requestedAt: requestedAt ?? recordedAt,
             recordedAt: recordedAt, payload: payload, size: size)
     }

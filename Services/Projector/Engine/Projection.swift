@@ -26,7 +26,7 @@ protocol Projection: Sendable {
     /// The stream that must be recalled from the log, up to these events of the group, before they can be applied; nil
     /// where the group knows all it needs.
     static func recall(before events: [LogEvent], in group: Group) -> StreamID?
-    /// Changes the group by an event of `group(of:)`.
+    /// Changes the group by an event of `group(of:)`. One whose payload is unreadable is refused.
     static func apply(_ event: LogEvent, to group: inout Group) throws(FoldFailure)
     /// The rows that events after `position` have changed.
     static func outputs(of group: Group, _ key: GroupKey, changedAfter position: Int64) -> [Output]

@@ -4,21 +4,25 @@ import Postgres
 
 /// The table of one generation, as its leader reads and writes it: on the connection that holds the leadership.
 struct ProjectionStore<P: Projection>: Sendable {
-    private let shard: Shard
-    private let generation: GenerationID
-    private let connection: PostgresConnection
+    let shard: Shard
+    let generation: GenerationID
+    let connection: PostgresConnection
     private let loadText: String
     private let writeText: String
+    private let writeAndParkText: String
+    private let putText: String
 
     /// The longest a statement may take; a batch takes milliseconds.
-    private static var deadline: Duration { .seconds(30) }
+    static var deadline: Duration { .seconds(30) }
 
     init(shard: Shard, generation: GenerationID, table: String, connection: PostgresConnection) {
         self.shard = shard
         self.generation = generation
         self.connection = connection
         loadText = Self.loadText(shard.table(table))
-        writeText = Self.writeText(shard, table: shard.table(table))
+        writeText = Self.writeText(shard, table: shard.table(table), parks: false)
+        writeAndParkText = Self.writeText(shard, table: shard.table(table), parks: true)
+        putText = Self.putText(table: shard.table(table))
     }
 
     /// The position of the newest checkpoint, 0 before the first.
@@ -34,6 +38,8 @@ struct ProjectionStore<P: Projection>: Sendable {
 
     /// The groups as they are in the table; those without rows are left out. Read on another connection, so that a
     /// batch can be loaded while the one before it is being written.
+    ///
+    /// - Throws: `BatchFailure.poisoned` where a row is not what a fold has written.
     func load(_ keys: [GroupKey], on reader: LogReader) async throws -> [GroupKey: P.Group] {
         guard !keys.isEmpty else { return [:] }
         let rows = try await reader.query(SQL(loadText, [keys.map(\.tenant.uuid), keys.map(\.id)]))
@@ -41,26 +47,68 @@ struct ProjectionStore<P: Projection>: Sendable {
         for row in rows {
             let tenant = TenantID(try row.decode(P.memory.count, as: UUID.self))
             let key = GroupKey(tenant: tenant, id: try row.decode(P.memory.count + 1, as: UUID.self))
-            try P.restore(row, into: &groups[key, default: P.empty])
+            do { try P.restore(row, into: &groups[key, default: P.empty]) } catch {
+                throw BatchFailure.poisoned("the group's row cannot be read: \(error)")
+            }
         }
         return groups
     }
 
-    /// Writes the rows, moves the checkpoint from the batch's beginning to its end, and says whose rows have changed:
-    /// one statement, all or nothing.
+    /// Writes the rows, parks what is parked, moves the checkpoint from the batch's beginning to its end, and says
+    /// whose rows have changed: one statement, all or nothing.
     ///
     /// - Returns: false, and nothing is written, when the checkpoint is no longer where the batch begins: somebody
     ///   else leads. (Where both write at the same time, the constraint `checkpoints_previous` throws instead.)
-    func write(_ rows: [P.Output], tenants: Set<TenantID>, batch: EventBatch) async throws -> Bool {
+    func write(
+        _ rows: [P.Output], tenants: Set<TenantID>, parked: [ParkedEvent] = [], batch: EventBatch
+    ) async throws -> Bool {
         var values: [any PostgresEncodable] = [
             generation.projection, Int32(generation.number), batch.previous, batch.last,
             PostgresTimestamp(batch.tailedAt), tenants.map(\.uuid),
         ]
         values += P.columns.map { $0.values(rows) }
+        if !parked.isEmpty { values += Self.values(parked) }
         // Not cancelled with the task: a batch that was sent is finished.
         let result = try await connection.query(
-            SQL(writeText, values), deadline: Self.deadline, cancellable: false)
+            SQL(parked.isEmpty ? writeText : writeAndParkText, values), deadline: Self.deadline, cancellable: false)
         return try result.first?.decode(0, as: Int64.self) == 1
+    }
+
+    /// A transaction of the leader at the checkpoint as it stands, between two batches.
+    ///
+    /// - Throws: `BatchFailure.fenced`, and nothing is done, where somebody else leads or the checkpoint is elsewhere.
+    func transaction<Value: Sendable>(
+        at position: Int64, _ body: (PostgresConnection) async throws -> Value
+    ) async throws -> Value {
+        try await connection.transaction { connection in
+            // The session that leads holds this lock already; whoever else asks for it is refused.
+            let lock = shard.leadershipLock(generation)
+            let rows = try await connection.query(
+                "SELECT pg_try_advisory_xact_lock(hashtextextended(\(lock), 0))", deadline: Self.deadline,
+                cancellable: false)
+            guard try rows.first?.decode(0, as: Bool.self) == true, try await checkpoint() == position else {
+                throw BatchFailure.fenced
+            }
+            return try await body(connection)
+        }
+    }
+
+    /// Puts rows in their places at a checkpoint that stands still, and says that the tenant's rows have changed: a
+    /// part of `transaction(at:)`.
+    func put(_ rows: [P.Output], of tenant: TenantID, at position: Int64) async throws {
+        guard !rows.isEmpty else { return }
+        try await connection.execute(
+            [SQL(putText, P.columns.map { $0.values(rows) }), changed(tenant, at: position)], deadline: Self.deadline,
+            cancellable: false)
+    }
+
+    /// Says that the tenant's rows have changed after the checkpoint was passed.
+    func changed(_ tenant: TenantID, at position: Int64) -> SQL {
+        SQL(
+            """
+            INSERT INTO \(shard.table("changes")) (projection, generation, position, tenant_id)
+            VALUES ($1, $2::int, $3, $4) ON CONFLICT DO NOTHING
+            """, [generation.projection, Int32(generation.number), position, tenant.uuid])
     }
 
     private static func loadText(_ table: String) -> String {
@@ -71,10 +119,25 @@ struct ProjectionStore<P: Projection>: Sendable {
         """
     }
 
-    private static func writeText(_ shard: Shard, table: String) -> String {
+    /// The rows in arrays, put where they belong.
+    ///
+    /// - Parameters:
+    ///   - first: the number of the first array.
+    ///   - source: what else is in the FROM clause.
+    private static func putText(table: String, first: Int = 1, from source: String = "") -> String {
         let names = P.columns.map(\.name)
-        let arrays = P.columns.enumerated().map { "$\($0.offset + 7)::\($0.element.type)[]" }
+        let arrays = P.columns.enumerated().map { "$\($0.offset + first)::\($0.element.type)[]" }
         let updates = names.filter { $0 != "tenant_id" && $0 != "id" }.map { "\($0) = excluded.\($0)" }
+        return """
+            INSERT INTO \(table) (\(names.joined(separator: ", ")))
+            SELECT \(P.columns.map { $0.expression ?? "r.\($0.name)" }.joined(separator: ", "))
+            FROM \(source)unnest(\(arrays.joined(separator: ", "))) AS r (\(names.joined(separator: ", ")))
+            ON CONFLICT (tenant_id, id) DO UPDATE SET \(updates.joined(separator: ", "))
+            """
+    }
+
+    private static func writeText(_ shard: Shard, table: String, parks: Bool) -> String {
+        let park = ", parked AS (\(parkText(shard, first: P.columns.count + 7, from: "moved, ")))"
         return """
             WITH moved AS (
                 INSERT INTO \(shard.table("checkpoints")) (projection, generation, previous, position, tailed_at)
@@ -88,11 +151,8 @@ struct ProjectionStore<P: Projection>: Sendable {
                 INSERT INTO \(shard.table("changes")) (projection, generation, position, tenant_id)
                 SELECT $1, $2::int, moved.position, tenant FROM moved, unnest($6::uuid[]) AS tenant
             ), written AS (
-                INSERT INTO \(table) (\(names.joined(separator: ", ")))
-                SELECT \(P.columns.map { $0.expression ?? "r.\($0.name)" }.joined(separator: ", "))
-                FROM moved, unnest(\(arrays.joined(separator: ", "))) AS r (\(names.joined(separator: ", ")))
-                ON CONFLICT (tenant_id, id) DO UPDATE SET \(updates.joined(separator: ", "))
-            )
+                \(putText(table: table, first: 7, from: "moved, "))
+            )\(parks ? park : "")
             SELECT count(*) FROM moved
             """
     }

@@ -9,7 +9,8 @@ final class ProjectorStatus: Sendable {
         /// Another process leads.
         case standby
         case leading
-        /// An event could not be projected: the generation stays where it is until the program is started anew.
+        /// The generation stays where it is until the program is started anew: an event could neither be projected
+        /// nor parked.
         case stopped
     }
 
@@ -23,6 +24,8 @@ final class ProjectorStatus: Sendable {
         var lagPositions: Int64 = 0
         /// The age of the oldest event it has not seen.
         var lagSeconds: Double = 0
+        /// Parked events.
+        var parked = 0
     }
 
     private struct State {
@@ -55,10 +58,11 @@ final class ProjectorStatus: Sendable {
             let known = Set(entries.map(\.generation))
             state.generations = state.generations.filter { known.contains($0.key) }
             for entry in entries {
-                state.generations[entry.generation, default: Generation()].isLive = entry.isLive
+                state.generations[entry.generation, default: Generation()].isLive = entry.status == .live
                 state.generations[entry.generation]?.position = entry.position
                 state.generations[entry.generation]?.lagPositions = max(0, entry.head - entry.position)
                 state.generations[entry.generation]?.lagSeconds = entry.lagSeconds
+                state.generations[entry.generation]?.parked = entry.parked
             }
             state.refreshedAt = .now
         }
@@ -72,7 +76,8 @@ final class ProjectorStatus: Sendable {
         var isReady = !generations.isEmpty
         var parts: [String] = []
         for (id, generation) in generations {
-            let lag = "lag \(generation.lagPositions) positions, \(generation.lagSeconds.formatted) s"
+            let parked = generation.parked > 0 ? "\(generation.parked) events parked, " : ""
+            let lag = "\(parked)lag \(generation.lagPositions) positions, \(generation.lagSeconds.formatted) s"
             switch generation.role {
             case .stopped:
                 isReady = false

@@ -8,8 +8,15 @@ enum BatchFailure: Error, Sendable {
     case connectionLost(String)
     /// Passes by itself: a lock, a deadline, a server that is short of something.
     case transient(String)
-    /// An event that the fold cannot read or apply, or rows that the server refuses: it will come again.
+    /// An event that the fold cannot read or apply, or rows that the server refuses: it will come again, and its group
+    /// must wait for a hand.
     case poisoned(String)
+    /// It will come again, and no event is to blame.
+    case defect(String)
+    /// More events would be parked than may be.
+    case overflow(limit: Int)
+    /// The generation is no longer there.
+    case dropped
     /// The log had a hole: a reader's fault or damage.
     case gap(LogGap)
 
@@ -20,7 +27,7 @@ enum BatchFailure: Error, Sendable {
         case let gap as LogGap: self = .gap(gap)
         case let error as PostgresError: self.init(error)
         case is CancellationError: self = .transient("cancelled")
-        default: self = .poisoned("\(type(of: error)): \(error)")
+        default: self = .defect("\(type(of: error)): \(error)")
         }
     }
 
@@ -28,21 +35,27 @@ enum BatchFailure: Error, Sendable {
         switch error.kind {
         case .connectionFailed, .connectionLost, .closed: self = .connectionLost("\(error)")
         case .deadlineExceeded, .poolWaitExceeded, .cancelled: self = .transient("\(error)")
-        case .decoding, .invalidConfiguration: self = .poisoned("\(error)")
-        case .server(let state) where state == "23505" && error.constraint == "checkpoints_previous":
-            self = .fenced
+        case .decoding, .invalidConfiguration: self = .defect("\(error)")
+        case .server(let state) where state == "23505" && error.table == "checkpoints": self = .fenced
+        // The generation's own table refers to nothing: what refers to the generation does.
+        case .server(let state) where state == "42P01" || state == "23503": self = .dropped
         case .server(let state) where state.hasPrefix("57P"): self = .connectionLost("\(error)")
         case .server(let state)
         where ["40", "53", "55", "57", "58"].contains(String(state.prefix(2))) || state == "25P03":
             self = .transient("\(error)")
-        case .server: self = .poisoned("\(error)")
+        // A value, a constraint, a size that an index does not take.
+        case .server(let state) where ["22", "23", "54"].contains(String(state.prefix(2))):
+            self = .poisoned("\(error)")
+        case .server: self = .defect("\(error)")
         }
     }
 
     var description: String {
         switch self {
         case .fenced: "somebody else has moved the checkpoint"
-        case .connectionLost(let reason), .transient(let reason), .poisoned(let reason): reason
+        case .connectionLost(let reason), .transient(let reason), .poisoned(let reason), .defect(let reason): reason
+        case .overflow(let limit): "more than \(limit) events would be parked"
+        case .dropped: "the generation has been dropped"
         case .gap(let gap): "\(gap)"
         }
     }
@@ -57,14 +70,16 @@ struct RetryPolicy: Sendable, Equatable {
         /// On a new connection, as leader or not.
         case reconnect(after: Duration)
         case stepDown
-        /// For good: only a new program, or a hand, can help.
+        /// There is nothing left to lead.
+        case end
+        /// Trying again does not help: a poisoned event is parked, and anything else needs a new program, or a hand.
         case stop
     }
 
     /// The most events of the next batch.
     private(set) var limit: Int
     private let fullLimit: Int
-    /// How often a single event is tried.
+    /// How often a single event, and what no event is to blame for, is tried.
     private let attempts: Int
     /// In a row.
     private(set) var failures = 0
@@ -85,11 +100,16 @@ struct RetryPolicy: Sendable, Equatable {
         switch failure {
         case .fenced: return .stepDown
         case .connectionLost: return .reconnect(after: pause())
+        case .dropped: return .end
+        case .overflow: return .stop
         case .transient, .gap: return .again(after: pause())
         case .poisoned where count > 1:
             limit = max(1, min(limit, count) / 2)
             return .again(after: .zero)
         case .poisoned:
+            let pause = pause()
+            return failures < attempts ? .again(after: pause) : .stop
+        case .defect:
             let pause = pause()
             return failures < attempts ? .again(after: pause) : .stop
         }

@@ -1,4 +1,4 @@
-/// The names of one shard: a schema, two channels, and the locks by which projectors agree who leads.
+/// The names of one shard: a schema, three channels, and the locks by which projectors agree who leads.
 struct Shard: Sendable, Equatable {
     /// The schema.
     let name: String
@@ -14,6 +14,9 @@ struct Shard: Sendable, Equatable {
     var logChannel: String { "closter_\(name)" }
     /// Rung by the projector after it has committed.
     var readChannel: String { "closter_\(name)_read" }
+
+    /// Rung when an operator has asked for something.
+    var requestChannel: String { "closter_\(name)_requests" }
 
     /// The text whose hash is the advisory lock of a generation's leader.
     func leadershipLock(_ generation: GenerationID) -> String {

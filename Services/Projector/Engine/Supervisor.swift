@@ -27,7 +27,9 @@ struct Supervisor: Sendable {
                     gauges[generation] = gauge
                     gauge.show(state)
                 }
-                for entry in entries where runners[entry.generation] == nil { runners[entry.generation] = start(entry) }
+                for entry in entries where entry.status != .filling && runners[entry.generation] == nil {
+                    runners[entry.generation] = start(entry)
+                }
                 let known = Set(entries.map(\.generation))
                 for (generation, runner) in runners where !known.contains(generation) {
                     runner.cancel()

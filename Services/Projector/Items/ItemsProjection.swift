@@ -20,13 +20,9 @@ enum ItemsProjection: Projection {
     static let empty = Group()
 
     static func group(of event: LogEvent) -> UUID? {
-        switch event.payload {
-        case .item: event.stream.id
         // An item shows nothing of a listing's price.
-        case .listing(.priceChanged): nil
-        case .listing(let listing): listing.itemID
-        case .unread, .unreadable: nil
-        }
+        if case .listing(.priceChanged) = event.payload { return nil }
+        return event.payload.item(of: event.stream)
     }
 
     static func begins(with event: LogEvent) -> Bool { event.isItemReceived }
@@ -36,13 +32,16 @@ enum ItemsProjection: Projection {
 
     static func apply(_ event: LogEvent, to group: inout Group) throws(FoldFailure) {
         group.position = event.position
-        if case .item(let change) = event.payload {
+        switch event.payload {
+        case .item(let change):
             var item = group.memory?.item
             try ItemFold.apply(change, event, to: &item)
             group.memory = item.map { ItemWithListings(item: $0, listings: group.memory?.listings ?? ItemListings()) }
-        } else if case .listing(let change) = event.payload {
+        case .listing(let change):
             guard group.memory != nil else { throw FoldFailure(event, "\(event.type) of an item that is not there") }
             if let entry = entry(after: change) { group.memory?.listings[event.stream.id] = entry }
+        case .unreadable(_, let reason): throw FoldFailure(event, reason)
+        case .unread: break
         }
     }
 

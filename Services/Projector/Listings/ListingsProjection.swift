@@ -24,13 +24,7 @@ enum ListingsProjection: Projection {
     static let foldVersion = 1
     static let empty = Group()
 
-    static func group(of event: LogEvent) -> UUID? {
-        switch event.payload {
-        case .item: event.stream.id
-        case .listing(let listing): listing.itemID
-        case .unread, .unreadable: nil
-        }
-    }
+    static func group(of event: LogEvent) -> UUID? { event.payload.item(of: event.stream) }
 
     static func begins(with event: LogEvent) -> Bool { event.isItemReceived }
 
@@ -54,7 +48,8 @@ enum ListingsProjection: Projection {
             for id in group.lines.keys { group.lines[id]?.position = event.position }
         case .listing(let change):
             try apply(change, event, to: &group)
-        case .unread, .unreadable: break
+        case .unreadable(_, let reason): throw FoldFailure(event, reason)
+        case .unread: break
         }
     }
 

@@ -22,6 +22,8 @@ struct ProjectorEngine: Sendable {
         /// Kept in memory for generations that follow the head at different speeds.
         /// The most events that a generation may have parked: beyond, it stops.
         var parkedLimit = 1000
+        /// The rebuilds it asks for when a fold has a new version; nil: none.
+        var rebuilds: RebuildSurroundings.Automatic?
         /// How late a request of an operator is seen when every NOTIFY is lost.
         var requests: Duration = .seconds(1)
         var window = LogWindow.Bounds(events: 8000, bytes: 32 << 20)
@@ -34,6 +36,8 @@ struct ProjectorEngine: Sendable {
     let pool: PostgresPool
     let status: ProjectorStatus
     let logger: Logger
+    /// Those of this program.
+    var projections: [any Projection.Type] = [ItemsProjection.self, ListingsProjection.self]
 
     /// Until the task is cancelled; batches under way are finished.
     func run() async {
@@ -53,7 +57,18 @@ struct ProjectorEngine: Sendable {
             bus: bus, reader: LogReader(shard: shard, connect: connect), limit: settings.batch, bell: bell,
             logger: logger)
         let supervisor = Supervisor(
-            census: Census(shard: shard, pool: pool), surroundings: surroundings, interval: settings.census)
+            projections: projections, census: Census(shard: shard, pool: pool), surroundings: surroundings,
+            interval: settings.census)
+        let rebuilder = Rebuilder(
+            projections,
+            RebuildSurroundings(
+                shard: shard, connect: connect, pool: pool, nearness: settings.batch.events,
+                automatic: settings.rebuilds, status: status, logger: logger))
+        let dropper = Dropper(shard: shard, pool: pool, logger: logger)
+        let asked: @Sendable () -> Void = {
+            requests.ring()
+            rebuilder.ring()
+        }
         let trimmer = Trimmer(shard: shard, pool: pool, logger: logger)
 
         await withTaskGroup { group in
@@ -61,8 +76,10 @@ struct ProjectorEngine: Sendable {
             group.addTask { await supervisor.run() }
             group.addTask { await trimmer.run(every: settings.trim, status) }
             group.addTask { await poll(every: settings.poll, bus, bell.set) }
-            group.addTask { await poll(every: settings.requests, bus, requests.ring) }
-            if settings.doorbell { group.addTask { await listen(bell, requests, bus) } }
+            group.addTask { await poll(every: settings.requests, bus, asked) }
+            if settings.doorbell { group.addTask { await listen(bell, asked, bus) } }
+            group.addTask { await rebuilder.run() }
+            group.addTask { await dropper.run(every: settings.census) }
         }
     }
 
@@ -76,14 +93,14 @@ struct ProjectorEngine: Sendable {
         }
     }
 
-    /// A ring, and every new LISTEN after which something may have been missed, makes the tail read and leaders look
-    /// for requests.
-    private func listen(_ bell: Wakeup, _ requests: RequestBell, _ bus: EventBus) async {
-        let (log, asked) = (settings.shard.logChannel, settings.shard.requestChannel)
-        for await event in PostgresListener(database, channels: [log, asked], logger: logger) {
-            if event != .notification(channel: asked, payload: "") { bell.set() }
+    /// A ring, and every new LISTEN after which something may have been missed, makes the tail read and whoever answers
+    /// requests look for them.
+    private func listen(_ bell: Wakeup, _ asked: @Sendable () -> Void, _ bus: EventBus) async {
+        let (log, requests) = (settings.shard.logChannel, settings.shard.requestChannel)
+        for await event in PostgresListener(database, channels: [log, requests], logger: logger) {
+            if event != .notification(channel: requests, payload: "") { bell.set() }
             if event != .notification(channel: log, payload: "") {
-                requests.ring()
+                asked()
                 bus.wakeReaders()
             }
         }

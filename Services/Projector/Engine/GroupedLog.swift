@@ -53,9 +53,11 @@ struct GroupedLog {
     ) {
         self.connection = connection
         items = LogCursor(
-            "grouped_items", connection, .items(shard, range, position), skipping: skipped, readsAhead: readsAhead)
+            "grouped_items", connection, LogCursor.items(shard, range, position), skipping: skipped,
+            readsAhead: readsAhead)
         listings = LogCursor(
-            "grouped_listings", connection, .listings(shard, range, position), skipping: skipped, readsAhead: readsAhead
+            "grouped_listings", connection, LogCursor.listings(shard, range, position), skipping: skipped,
+            readsAhead: readsAhead
         )
     }
 
@@ -132,13 +134,6 @@ struct GroupedLog {
 
 /// One category of a `GroupedLog`: a cursor on the server, and the portion of it that is being taken.
 private struct LogCursor {
-    /// The events of a category, in the order of their groups, and the columns that say which group it is.
-    struct Source {
-        var declaration: SQL
-        /// Whether an event's stream is the item, or column 11 names it.
-        var isItem: Bool
-    }
-
     /// About what a portion may have, in bytes; a portion of unusually large events may have more.
     private static let portion = 2 << 20
     private static let mostEvents = 4000
@@ -146,7 +141,6 @@ private struct LogCursor {
     let declaration: SQL
     private let name: String
     private let connection: PostgresConnection
-    private let isItem: Bool
     private let skipped: Set<Int64>
     private let readsAhead: Bool
 
@@ -160,13 +154,12 @@ private struct LogCursor {
     private var ahead: Task<Rows, any Error>?
 
     init(
-        _ name: String, _ connection: PostgresConnection, _ source: Source, skipping skipped: Set<Int64>,
+        _ name: String, _ connection: PostgresConnection, _ events: SQL, skipping skipped: Set<Int64>,
         readsAhead: Bool
     ) {
         self.name = name
         self.connection = connection
-        declaration = SQL(unescaped: "DECLARE \(name) NO SCROLL CURSOR FOR ") + source.declaration
-        isItem = source.isItem
+        declaration = SQL(unescaped: "DECLARE \(name) NO SCROLL CURSOR FOR ") + events
         self.skipped = skipped
         self.readsAhead = readsAhead
     }
@@ -225,34 +218,35 @@ private struct LogCursor {
         let event = try LogReader.event(row)
         bytes += event.size + 200
         guard event.payload != .unread, !skipped.contains(event.position) else { return nil }
-        let id = isItem ? event.stream.id : row[11].flatMap { TypeID.uuid(of: $0, prefix: "item") }
-        guard let id else { throw FoldFailure(event, "\(event.type) names no item") }
+        guard let id = event.payload.item(of: event.stream) else {
+            throw FoldFailure(event, "\(event.type) names no item")
+        }
         return (GroupKey(tenant: event.tenant, id: id), event)
     }
 }
 
-extension LogCursor.Source {
+extension LogCursor {
     private static let columns = """
         e.position, e.tenant_id, e.category, e.stream_id, e.version, e.type, e.schema_version, e.correlation_id, \
         e.recorded_at, e.metadata ->> 'requested_at', e.data
         """
 
-    fileprivate static func items(_ shard: Shard, _ range: KeyRange, _ position: Int64) -> Self {
+    static func items(_ shard: Shard, _ range: KeyRange, _ position: Int64) -> SQL {
         var sql: SQL = """
             SELECT \(unescaped: columns) FROM \(unescaped: shard.table("events")) e
             WHERE e.category = \(ItemEvent.category) AND e.position <= \(position)
             """
         if let after = range.after { sql += " AND (e.stream_id, e.tenant_id) > (\(after.id), \(after.tenant.uuid))" }
         if let through = range.through { sql += " AND e.stream_id <= \(through)" }
-        return Self(declaration: sql + " ORDER BY e.stream_id, e.tenant_id, e.position", isItem: true)
+        return sql + " ORDER BY e.stream_id, e.tenant_id, e.position"
     }
 
     /// The texts of identifiers sort by their bytes as the identifiers do. What is no identifier at all is somewhere
     /// among them, or first.
-    fileprivate static func listings(_ shard: Shard, _ range: KeyRange, _ position: Int64) -> Self {
+    static func listings(_ shard: Shard, _ range: KeyRange, _ position: Int64) -> SQL {
         let key = #"(e.data ->> 'item_id') COLLATE "C""#
         var sql: SQL = """
-            SELECT \(unescaped: columns), \(unescaped: key) FROM \(unescaped: shard.table("events")) e
+            SELECT \(unescaped: columns) FROM \(unescaped: shard.table("events")) e
             WHERE e.category = \(ListingEvent.category) AND e.position <= \(position)
             """
         if let after = range.after {
@@ -263,8 +257,7 @@ extension LogCursor.Source {
             // Without an item: in the first stretch.
             sql += range.after == nil ? " AND (\(below) OR \(unescaped: key) IS NULL)" : " AND \(below)"
         }
-        return Self(
-            declaration: sql + " ORDER BY \(unescaped: key) NULLS FIRST, e.tenant_id, e.position", isItem: false)
+        return sql + " ORDER BY \(unescaped: key) NULLS FIRST, e.tenant_id, e.position"
     }
 
     private static func text(_ id: UUID) -> String { TypeID(prefix: "item", uuid: id).description }

@@ -80,7 +80,6 @@ struct PartFill<P: Projection>: Sendable {
             }
             var group = P.empty
             for event in events {
-                if case .unreadable(let reason) = event.payload { throw FoldFailure(event, reason) }
                 if P.group(of: event) != nil { try P.apply(event, to: &group) }
                 batch.bytes += event.size
             }

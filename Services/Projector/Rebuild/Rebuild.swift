@@ -42,6 +42,17 @@ struct RebuildPart: Sendable, Equatable {
     }
 }
 
+/// What the comparison of the new generation with the live one has found, in rows.
+struct RebuildCounts: Sendable, Equatable {
+    var compared = 0
+    /// In both, with other values.
+    var different = 0
+    /// In the new one alone.
+    var added = 0
+    /// In the old one alone.
+    var removed = 0
+}
+
 /// Why a rebuild ends before its generation is live.
 enum RebuildEnd: Error, Equatable {
     case cancelled

@@ -172,6 +172,33 @@ struct RebuildStore: Sendable {
         return try row.decode(0)
     }
 
+    // MARK: Comparing
+
+    /// How many rows a table has.
+    func count(_ table: String) async throws(PostgresError) -> Int {
+        let rows = try await connection.query("SELECT count(*) FROM \(unescaped: shard.table(table))")
+        return try rows.first?.decode(0, as: Int.self) ?? 0
+    }
+
+    func position(_ generation: GenerationID) async throws(PostgresError) -> Int64 {
+        let rows = try await connection.query(
+            """
+            SELECT coalesce(max(position), 0) FROM \(unescaped: shard.table("checkpoints"))
+            WHERE projection = \(generation.projection) AND generation = \(Int32(clamping: generation.number))
+            """, deadline: Self.deadline)
+        return try rows.first?.decode(0, as: Int64.self) ?? 0
+    }
+
+    func note(_ counts: RebuildCounts, of total: Int, _ rebuild: Rebuild) async throws(PostgresError) {
+        _ = try await connection.query(
+            """
+            UPDATE \(unescaped: shard.table("rebuilds"))
+            SET rows_total = \(total), rows_compared = \(counts.compared), rows_different = \(counts.different),
+                rows_added = \(counts.added), rows_removed = \(counts.removed)
+            WHERE rebuild_id = \(rebuild.id) AND ended_at IS NULL
+            """, deadline: Self.deadline)
+    }
+
     // MARK: Going live
 
     func indexes(_ rebuild: Rebuild) async throws(PostgresError) -> Int {

@@ -13,8 +13,8 @@ struct RebuildSurroundings: Sendable {
     var connect: Connect
     /// For looking whether there is anything to do.
     var pool: PostgresPool
-    /// How often that is, when no request rings.
-    var poll: Duration
+    /// How many events a generation may be behind the head to be compared.
+    var nearness: Int
     /// nil: none is asked for when a fold has a new version.
     var automatic: Automatic?
     /// Tells when this process has given up on tailing a generation.

@@ -173,7 +173,7 @@ import Testing
         let fold = try queue(story, after: 1)
         #expect(fold.applied == [2])
         #expect(fold.rows.map(\.item.size) == ["M"])
-        #expect(fold.refusal == Refusal(position: 3, reason: "broken"))
+        #expect(fold.refusal == Refusal(position: 3, reason: "position 3: broken"))
         let rest = try queue(story, after: 1, skipped: [3])
         #expect(rest.applied == [2, 3, 4])
         #expect(rest.rows.map(\.item.size) == ["L"])

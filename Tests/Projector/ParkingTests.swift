@@ -91,6 +91,24 @@ import Testing
         }
     }
 
+    @Test(arguments: [1, 2, 1000])
+    func `what is prepared while an event is being parked queues behind it`(size: Int) async throws {
+        try await Harness.with { harness in
+            var story = Story()
+            story.item(coat, .received("Coat"))
+            story.listing(offer, .created(coat))
+            story.listing(lost, .priced(coat, 5))
+            for size in ["S", "M", "L"] { story.item(coat, .edited(["size": .string(size)])) }
+            try await harness.append(story.entries)
+            var settings = Harness.settings
+            settings.batch.events = size
+            try await harness.running(settings) { _ in try await eventually { try await harness.reached(6) } }
+            #expect(try await harness.parked("listings").map(\.position) == [3, 4, 5, 6])
+            let row = try await harness.administrator.query("SELECT position FROM main.listings_g1")[0]
+            #expect(row[0] == "2")
+        }
+    }
+
     @Test func `an event that cannot be read is parked where its item is known`() async throws {
         try await Harness.with { harness in
             var story = Story()
@@ -329,7 +347,7 @@ import Testing
                 try await eventually { try await harness.parked("listings").first?.position == 8 }
                 let parked = try await harness.parked("listings")
                 #expect(parked.map(\.position) == [8, 9])
-                #expect(parked[0].reason == "ListingPriceChanged of a listing that is not there")
+                #expect(parked[0].reason == "position 8: ListingPriceChanged of a listing that is not there")
                 #expect(parked.map(\.attempts) == [1, 0])
                 #expect(parked.allSatisfy { $0.wish == nil })
                 try await harness.ask("listings", 8, "skip")

@@ -19,7 +19,7 @@ struct QueueFold<P: Projection> {
             if !skipped.contains(event.position) {
                 var next = group
                 do throws(FoldFailure) { try P.apply(event, to: &next) } catch {
-                    refusal = Refusal(position: event.position, reason: error.reason)
+                    refusal = Refusal(position: event.position, reason: "\(error)")
                     break
                 }
                 group = next

@@ -25,12 +25,16 @@ public enum ProjectorService {
         settings.shard = Shard(configuration.shard)
         settings.doorbell = configuration.doorbell
         settings.poll = configuration.poll
+        if configuration.rebuildOnNewFold {
+            settings.rebuilds = RebuildSurroundings.Automatic(share: configuration.rebuildShare)
+        }
         settings.parkedLimit = configuration.parkedLimit
         let engine = ProjectorEngine(
             settings: settings, database: database, pool: pool, status: ProjectorStatus(), logger: environment.logger)
 
         register(engine, in: environment.health)
         environment.metrics.describeProjector()
+        environment.metrics.describeRebuilds()
         Edge.observe(pool, in: environment.metrics, name: "main")
         return [Part(pool.run), Part(engine.run), Edge.opsApplication(environment)]
     }

@@ -50,6 +50,25 @@ struct EnvironmentReader {
         }
     }
 
+    mutating func flag(_ key: String) -> Bool? {
+        guard let text = text(key) else { return nil }
+        guard let value = Bool(text.lowercased()) else {
+            report(key, "must be true or false")
+            return nil
+        }
+        return value
+    }
+
+    /// A decimal number; `inf` and `nan` are none.
+    mutating func number(_ key: String, in range: ClosedRange<Double>) -> Double? {
+        guard let text = text(key) else { return nil }
+        guard let value = Double(text), range.contains(value) else {
+            report(key, "must be a number from \(range.lowerBound) to \(range.upperBound)")
+            return nil
+        }
+        return value
+    }
+
     mutating func url(_ key: String) -> String? {
         guard let text = text(key) else { return nil }
         guard let url = URL(string: text), url.scheme == "http" || url.scheme == "https", url.host?.isEmpty == false,

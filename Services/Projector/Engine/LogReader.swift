@@ -88,7 +88,7 @@ actor LogReader {
         return try await connection.query(sql, deadline: Self.deadline)
     }
 
-    /// A row of the columns that `read` selects, in their order.
+    /// From the columns that `read` selects, in their order.
     static func event(_ row: Row) throws -> LogEvent {
         let category = try row.decode(2, as: String.self)
         let stream = StreamID(category: category, id: try row.decode(3, as: UUID.self))

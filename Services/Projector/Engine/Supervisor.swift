@@ -26,6 +26,10 @@ struct Supervisor: Sendable {
                     gauges[generation] = gauge
                     gauge.show(state)
                 }
+                for (generation, gauge) in gauges where surroundings.status.generations[generation] == nil {
+                    gauge.show(ProjectorStatus.Generation())
+                    gauges[generation] = nil
+                }
                 let tailing = entries.filter { $0.status != .filling && !$0.isExpired }
                 for entry in tailing where runners[entry.generation] == nil {
                     runners[entry.generation] = start(entry)

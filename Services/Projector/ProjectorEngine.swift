@@ -24,6 +24,8 @@ struct ProjectorEngine: Sendable {
         var batch = LogReader.Limit(events: 1000, bytes: 4 << 20)
         /// The most events that a generation may have parked: beyond, it stops.
         var parkedLimit = 1000
+        /// The rebuilds it asks for when a fold has a new version; nil: none.
+        var rebuilds: RebuildSurroundings.Automatic?
         /// How late a request of an operator is seen when every NOTIFY is lost.
         var requests: Duration = .seconds(1)
         /// Kept in memory for generations that follow the head at different speeds.
@@ -32,12 +34,17 @@ struct ProjectorEngine: Sendable {
         var audit = Auditor.Settings()
     }
 
+    /// The projections of this program.
+    static let all: [any Projection.Type] = [ItemsProjection.self, ListingsProjection.self]
+
     let settings: Settings
     let database: PostgresConfiguration
     /// For what is short and not tied to leadership: census, doorbell, maintenance. Whoever made it runs it.
     let pool: PostgresPool
     let status: ProjectorStatus
     let logger: Logger
+    /// Those of this program.
+    var projections: [any Projection.Type] = Self.all
 
     /// Until the task is cancelled; batches under way are finished.
     func run() async {
@@ -58,10 +65,21 @@ struct ProjectorEngine: Sendable {
             bus: bus, reader: LogReader(shard: shard, connect: connect), limit: settings.batch, bell: bell,
             logger: logger)
         let supervisor = Supervisor(
-            census: Census(shard: shard, pool: pool), surroundings: surroundings, interval: settings.census)
+            projections: projections, census: Census(shard: shard, pool: pool), surroundings: surroundings,
+            interval: settings.census)
+        let rebuilder = Rebuilder(
+            projections,
+            RebuildSurroundings(
+                shard: shard, connect: connect, pool: pool, nearness: settings.batch.events,
+                automatic: settings.rebuilds, status: status, logger: logger))
+        let dropper = Dropper(shard: shard, pool: pool, logger: logger)
+        let asked: @Sendable () -> Void = {
+            requests.ring()
+            rebuilder.ring()
+        }
         let trimmer = Trimmer(shard: shard, pool: pool, logger: logger)
         let auditor = Auditor(
-            settings: settings.audit, shard: shard, projections: Supervisor.projections, connect: connect,
+            settings: settings.audit, shard: shard, projections: projections, connect: connect,
             status: status, logger: logger)
 
         await withTaskGroup { group in
@@ -70,8 +88,10 @@ struct ProjectorEngine: Sendable {
             group.addTask { await trimmer.run(every: settings.trim, status) }
             group.addTask { await auditor.run() }
             group.addTask { await poll(every: settings.poll, bus, bell.set) }
-            group.addTask { await poll(every: settings.requests, bus, requests.ring) }
-            if settings.doorbell { group.addTask { await listen(bell, requests, bus) } }
+            group.addTask { await poll(every: settings.requests, bus, asked) }
+            if settings.doorbell { group.addTask { await listen(bell, asked, bus) } }
+            group.addTask { await rebuilder.run() }
+            group.addTask { await dropper.run(every: settings.census) }
         }
     }
 
@@ -85,14 +105,14 @@ struct ProjectorEngine: Sendable {
         }
     }
 
-    /// A ring, and every new LISTEN after which something may have been missed, makes the tail read and leaders look
-    /// for requests.
-    private func listen(_ bell: Wakeup, _ requests: RequestBell, _ bus: EventBus) async {
-        let (log, asked) = (settings.shard.logChannel, settings.shard.requestChannel)
-        for await event in PostgresListener(database, channels: [log, asked], logger: logger) {
-            if event != .notification(channel: asked, payload: "") { bell.set() }
+    /// A ring, and every new LISTEN after which something may have been missed, makes the tail read and whoever answers
+    /// requests look for them.
+    private func listen(_ bell: Wakeup, _ asked: @Sendable () -> Void, _ bus: EventBus) async {
+        let (log, requests) = (settings.shard.logChannel, settings.shard.requestChannel)
+        for await event in PostgresListener(database, channels: [log, requests], logger: logger) {
+            if event != .notification(channel: requests, payload: "") { bell.set() }
             if event != .notification(channel: log, payload: "") {
-                requests.ring()
+                asked()
                 bus.wakeReaders()
             }
         }

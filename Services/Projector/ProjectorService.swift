@@ -25,6 +25,9 @@ public enum ProjectorService {
         settings.shard = Shard(configuration.shard)
         settings.doorbell = configuration.doorbell
         settings.poll = configuration.poll
+        if configuration.rebuildOnNewFold {
+            settings.rebuilds = RebuildSurroundings.Automatic(share: configuration.rebuildShare)
+        }
         settings.parkedLimit = configuration.parkedLimit
         settings.audit = Auditor.Settings(rate: configuration.auditRate, repairs: configuration.auditRepair)
         let engine = ProjectorEngine(
@@ -33,6 +36,7 @@ public enum ProjectorService {
         register(engine, in: environment.health)
         environment.metrics.describeProjector()
         environment.metrics.describeAudit()
+        environment.metrics.describeRebuilds()
         Edge.observe(pool, in: environment.metrics, name: "main")
         return [Part(pool.run), Part(engine.run), Edge.opsApplication(environment)]
     }

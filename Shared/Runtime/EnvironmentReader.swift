@@ -59,6 +59,16 @@ struct EnvironmentReader {
         return value
     }
 
+    /// A decimal number; `inf` and `nan` are none.
+    mutating func number(_ key: String, in range: ClosedRange<Double>) -> Double? {
+        guard let text = text(key) else { return nil }
+        guard let value = Double(text), range.contains(value) else {
+            report(key, "must be a number from \(range.lowerBound) to \(range.upperBound)")
+            return nil
+        }
+        return value
+    }
+
     mutating func url(_ key: String) -> String? {
         guard let text = text(key) else { return nil }
         guard let url = URL(string: text), url.scheme == "http" || url.scheme == "https", url.host?.isEmpty == false,

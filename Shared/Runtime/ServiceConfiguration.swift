@@ -17,6 +17,8 @@ public import Logging
 /// | `CLOSTER_FINGERPRINT_KEY` | hex, at least 32 bytes: key of the idempotency fingerprints (secret) | required by command |
 /// | `CLOSTER_DOORBELL` | `on` or `off`: whether NOTIFY is rung and listened to | `on` |
 /// | `CLOSTER_POLL_MS` | interval of the polls that make doorbells dispensable, 10 to 60000 | `250` |
+/// | `CLOSTER_REBUILD_ON_NEW_FOLD` | `true` or `false`: whether a projector rebuilds what an older fold has filled | `false` |
+/// | `CLOSTER_REBUILD_SHARE` | of a core, what such a rebuild may take, 0.01 to 64 | `0.5` |
 /// | `CLOSTER_PARKED_LIMIT` | events that a projection may park before it stops, 0 to 1000000 | `1000` |
 /// | `CLOSTER_LOG_LEVEL` | `trace` … `critical` | `info` |
 /// | `CLOSTER_READ_SWITCHES` | path of the read-switch file | none |
@@ -60,6 +62,8 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
     public var fingerprintKey: Secret<[UInt8]>?
     public var doorbell: Bool
     public var poll: Duration
+    public var rebuildOnNewFold: Bool
+    public var rebuildShare: Double
     public var parkedLimit: Int
     public var logLevel: Logger.Level
     public var readSwitches: String?
@@ -99,6 +103,8 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
         self.fingerprintKey = fingerprintKey.map(Secret.init)
         self.doorbell = reader.onOff("CLOSTER_DOORBELL") ?? true
         self.poll = .milliseconds(reader.integer("CLOSTER_POLL_MS", in: 10...60_000) ?? 250)
+        self.rebuildOnNewFold = reader.flag("CLOSTER_REBUILD_ON_NEW_FOLD") ?? false
+        self.rebuildShare = reader.number("CLOSTER_REBUILD_SHARE", in: 0.01...64) ?? 0.5
         self.parkedLimit = reader.integer("CLOSTER_PARKED_LIMIT", in: 0...1_000_000) ?? 1000
         self.logLevel = reader.logLevel("CLOSTER_LOG_LEVEL") ?? .info
         self.readSwitches = reader.text("CLOSTER_READ_SWITCHES")
@@ -120,7 +126,8 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
         \(service): http \(httpHost):\(httpPort), database \(databaseURL == nil ? "none" : "<redacted>"), \
         issuer \(issuer.map { "\($0)" } ?? "none"), query \(queryURL ?? "none"), command \(commandURL ?? "none"), \
         fingerprint key \(fingerprintKey == nil ? "none" : "<redacted>"), doorbell \(doorbell ? "on" : "off"), \
-        poll \(poll), parked limit \(parkedLimit), log level \(logLevel), read switches \(readSwitches ?? "none"), \
+        poll \(poll), rebuild on new fold \(rebuildOnNewFold) with \(rebuildShare) of a core, \
+        parked limit \(parkedLimit), log level \(logLevel), read switches \(readSwitches ?? "none"), \
         platform operators \(platformOperators.count), followers \(followers), shard \(shard)
         """
     }

@@ -33,8 +33,12 @@ struct Harness: Sendable {
         return settings
     }
 
+    static var projections: [any Projection.Type] { [ItemsProjection.self, ListingsProjection.self] }
+
     /// Starts an engine; it runs until it is stopped.
-    func start(_ settings: ProjectorEngine.Settings = settings) throws -> RunningEngine {
+    func start(
+        _ settings: ProjectorEngine.Settings = settings, _ projections: [any Projection.Type] = projections
+    ) throws -> RunningEngine {
         var configuration = try database.configuration(as: "closter_projector")
         configuration.applicationName = "closter-projector"
         let log = LogCapture()
@@ -42,16 +46,18 @@ struct Harness: Sendable {
         let pool = PostgresPool(configuration, logger: logger)
         let status = ProjectorStatus()
         let engine = ProjectorEngine(
-            settings: settings, database: configuration, pool: pool, status: status, logger: logger)
+            settings: settings, database: configuration, pool: pool, status: status, logger: logger,
+            projections: projections)
         let poolTask = Task { await pool.run() }
         let task = Task { await engine.run() }
         return RunningEngine(status: status, log: log, task: task, poolTask: poolTask)
     }
 
     func running(
-        _ settings: ProjectorEngine.Settings = settings, _ body: (RunningEngine) async throws -> Void
+        _ settings: ProjectorEngine.Settings = settings, _ projections: [any Projection.Type] = projections,
+        _ body: (RunningEngine) async throws -> Void
     ) async throws {
-        let engine = try start(settings)
+        let engine = try start(settings, projections)
         do {
             try await body(engine)
             await engine.stop()

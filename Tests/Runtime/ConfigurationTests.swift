@@ -17,6 +17,8 @@ import Testing
         #expect(configuration.shard == "main")
         #expect(configuration.auditRate == 20)
         #expect(!configuration.auditRepair)
+        #expect(!configuration.rebuildOnNewFold)
+        #expect(configuration.rebuildShare == 0.5)
         #expect(configuration.issuer == nil)
         #expect(configuration.platformOperators.isEmpty)
     }
@@ -30,6 +32,7 @@ import Testing
                 "CLOSTER_QUERY_URL": "https://shop.example/", "CLOSTER_COMMAND_URL": "http://127.0.0.1:8081",
                 "CLOSTER_STACK_PROJECT": "p1", "CLOSTER_STACK_JWKS_URL": "http://127.0.0.1:1/jwks",
                 "CLOSTER_FINGERPRINT_KEY": key, "CLOSTER_DOORBELL": "off", "CLOSTER_POLL_MS": "40",
+                "CLOSTER_REBUILD_ON_NEW_FOLD": "true", "CLOSTER_REBUILD_SHARE": "1.5",
                 "CLOSTER_PARKED_LIMIT": "7",
                 "CLOSTER_LOG_LEVEL": "debug", "CLOSTER_READ_SWITCHES": "/etc/switches.yaml",
                 "CLOSTER_PLATFORM_OPERATORS": "anna, jan,,", "CLOSTER_SHARD": "eu_1",
@@ -44,6 +47,8 @@ import Testing
         #expect(configuration.issuer == .stack(project: "p1", jwksURL: "http://127.0.0.1:1/jwks"))
         #expect(configuration.fingerprintKey?.reveal() == Array(repeating: 0x0F, count: 32))
         #expect(!configuration.doorbell)
+        #expect(configuration.rebuildOnNewFold)
+        #expect(configuration.rebuildShare == 1.5)
         #expect(configuration.poll == .milliseconds(40))
         #expect(configuration.parkedLimit == 7)
         #expect(configuration.logLevel == .debug)
@@ -61,6 +66,7 @@ import Testing
                 environment: [
                     "CLOSTER_DATABASE_URL": "mysql://u:hunter2@h", "CLOSTER_HTTP_PORT": "70000",
                     "CLOSTER_FINGERPRINT_KEY": "hunter2", "CLOSTER_DOORBELL": "maybe", "CLOSTER_POLL_MS": "1",
+                    "CLOSTER_REBUILD_ON_NEW_FOLD": "perhaps", "CLOSTER_REBUILD_SHARE": "nan",
                     "CLOSTER_LOG_LEVEL": "loud", "CLOSTER_SHARD": "Main; DROP", "CLOSTER_AUDIT_REPAIR": "perhaps",
                     "CLOSTER_AUDIT_RATE": "10001",
                 ])
@@ -69,7 +75,8 @@ import Testing
         #expect(
             error.problems.map(\.key) == [
                 "CLOSTER_DATABASE_URL", "CLOSTER_QUERY_URL", "CLOSTER_FINGERPRINT_KEY", "CLOSTER_HTTP_PORT",
-                "CLOSTER_STACK_PROJECT", "CLOSTER_DOORBELL", "CLOSTER_POLL_MS", "CLOSTER_LOG_LEVEL",
+                "CLOSTER_STACK_PROJECT", "CLOSTER_DOORBELL", "CLOSTER_POLL_MS",
+                "CLOSTER_REBUILD_ON_NEW_FOLD", "CLOSTER_REBUILD_SHARE", "CLOSTER_LOG_LEVEL",
                 "CLOSTER_AUDIT_RATE", "CLOSTER_AUDIT_REPAIR", "CLOSTER_SHARD",
             ])
         #expect(!"\(error)".contains("hunter2"))

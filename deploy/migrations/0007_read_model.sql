@@ -26,6 +26,7 @@ CREATE TABLE main.rebuilds (
     status         text NOT NULL DEFAULT 'requested' CHECK (status IN
                        ('requested', 'filling', 'indexing', 'catching_up', 'comparing', 'done', 'cancelled', 'failed')),
     cancelled_by   text,                                                   -- somebody wants it to end
+    fold_version   integer,                                                -- null until begun: the program's own
     generation     integer,                                                -- the one that is being filled
     target         bigint,                                                 -- filled with the log up to here
     started_at     timestamptz,
@@ -39,11 +40,13 @@ CREATE TABLE main.rebuilds (
 );
 CREATE UNIQUE INDEX rebuilds_open ON main.rebuilds (projection) WHERE ended_at IS NULL;
 
--- The parts that are filled side by side, each with a share of the keys. The place is moved by compare-and-set in the
+-- The parts that are filled, several side by side, each with a share of the keys. The place is moved by compare-and-set in the
 -- transaction that puts the rows in, so that a worker that was frozen puts nothing in twice.
 CREATE TABLE main.rebuild_parts (
     rebuild_id   uuid NOT NULL REFERENCES main.rebuilds ON DELETE CASCADE,
     part         integer NOT NULL,
+    low          uuid,            -- the keys after this; null: from the first
+    high         uuid,            -- up to and including this; null: to the last
     after_tenant uuid,            -- everything up to this key is in; null: nothing yet
     after_key    uuid,
     events       bigint NOT NULL DEFAULT 0,
@@ -100,7 +103,10 @@ BEGIN
         RAISE EXCEPTION 'there is no projection %', wanted USING ERRCODE = 'undefined_object';
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('closter.generations.' || wanted, 0));
-    SELECT coalesce(max(g.generation), 0) + 1 INTO number FROM main.generations g WHERE g.projection = wanted;
+    -- A number is never used twice: caches and a rebuild that has failed still know it.
+    SELECT coalesce(greatest(
+        (SELECT max(g.generation) FROM main.generations g WHERE g.projection = wanted),
+        (SELECT max(r.generation) FROM main.rebuilds r WHERE r.projection = wanted)), 0) + 1 INTO number;
     name := wanted || '_g' || number;
     EXECUTE format('CREATE TABLE main.%I (LIKE main.%I INCLUDING ALL EXCLUDING INDEXES) WITH (fillfactor = 85)',
                    name, wanted || '_template');
@@ -141,6 +147,8 @@ BEGIN
         RAISE EXCEPTION 'generation % of % is not being filled', number, wanted USING ERRCODE = 'undefined_object';
     END IF;
     name := generation_table || '_i' || ordinal;
+    -- Whoever makes it already, for a process that is gone, is waited for.
+    PERFORM pg_advisory_xact_lock(hashtextextended('closter.indexes.' || name, 0));
     IF to_regclass('main.' || quote_ident(name)) IS NOT NULL THEN RETURN false; END IF;
     -- Everything from USING on, and whether it is unique.
     SELECT format('CREATE %s INDEX %I ON main.%I %s', CASE WHEN i.indisunique THEN 'UNIQUE' ELSE '' END, name,
@@ -199,6 +207,8 @@ BEGIN
     END IF;
     SELECT g.generation INTO current_live FROM main.generations g WHERE g.projection = wanted AND g.status = 'live';
     IF current_live = number THEN RETURN true; END IF;
+    -- No generation moves between the comparison and the commit.
+    LOCK TABLE main.checkpoints IN SHARE ROW EXCLUSIVE MODE;
     IF (SELECT coalesce(max(c.position), 0) FROM main.checkpoints c WHERE c.projection = wanted AND c.generation = number)
        < (SELECT coalesce(max(c.position), 0) FROM main.checkpoints c WHERE c.projection = wanted AND c.generation = current_live)
     THEN

@@ -60,7 +60,6 @@ struct FreshFold<P: Projection>: Sendable {
     }
 
     private static func apply(_ event: LogEvent, to group: inout P.Group, _ key: GroupKey) throws(FoldFailure) {
-        if case .unreadable(_, let reason) = event.payload { throw FoldFailure(event, reason) }
         if P.group(of: event) == key.id { try P.apply(event, to: &group) }
     }
 

@@ -15,7 +15,7 @@ package struct ProjectionProof: Sendable {
     }
 
     /// The projections of this program.
-    package static let projections = Supervisor.projections.map { $0.name }
+    package static let projections = ProjectorEngine.all.map { $0.name }
 
     package let projection: String
     package let generation: Int
@@ -35,7 +35,7 @@ package struct ProjectionProof: Sendable {
         _ projection: String, _ selection: GroupSelection, on connection: PostgresConnection
     ) async throws {
         let shard = Shard.main
-        guard let type = Supervisor.projections.first(where: { $0.name == projection }) else {
+        guard let type = ProjectorEngine.all.first(where: { $0.name == projection }) else {
             throw Unprovable("this program has no such projection")
         }
         let generations = try await LiveGeneration.all(shard, on: connection)

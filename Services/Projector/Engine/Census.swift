@@ -25,6 +25,8 @@ struct CensusEntry: Sendable, Equatable {
     var lagSeconds: Double
     /// Parked events.
     var parked = 0
+    /// Nobody wants it any more: its time of grace is over, or the rebuild that made it was given up.
+    var isExpired = false
 }
 
 /// Which generations there are, and how far each has come.
@@ -39,7 +41,14 @@ struct Census: Sendable {
                    h.position,
                    coalesce(greatest(extract(epoch FROM clock_timestamp() - e.recorded_at), 0), 0)::float8,
                    (SELECT count(*) FROM \(unescaped: shard.table("parked")) w
-                    WHERE w.projection = g.projection AND w.generation = g.generation)
+                    WHERE w.projection = g.projection AND w.generation = g.generation),
+                   CASE WHEN g.status = 'live' THEN false
+                        WHEN g.status = 'retired' THEN coalesce(g.drop_at <= clock_timestamp(), false)
+                        ELSE EXISTS (
+                            SELECT FROM \(unescaped: shard.table("rebuilds")) r
+                            WHERE r.projection = g.projection AND r.generation = g.generation
+                              AND r.ended_at IS NOT NULL)
+                        END
             FROM \(unescaped: shard.table("generations")) g
             CROSS JOIN LATERAL (
                 SELECT coalesce(max(p.position), 0) AS position FROM \(unescaped: shard.table("checkpoints")) p
@@ -62,7 +71,8 @@ struct Census: Sendable {
                     table: try row.decode(2, as: String.self), foldVersion: try row.decode(3, as: Int.self),
                     status: status, position: try row.decode(5, as: Int64.self),
                     head: try row.decode(6, as: Int64.self), lagSeconds: try row.decode(7, as: Double.self),
-                    parked: try row.decode(8, as: Int.self)))
+                    parked: try row.decode(8, as: Int.self),
+                    isExpired: try row.decode(9, as: Bool.self)))
         }
         return entries
     }

@@ -22,6 +22,9 @@ struct Shard: Sendable, Equatable {
     func leadershipLock(_ generation: GenerationID) -> String {
         "closter.projector.\(name).\(generation.projection).\(generation.number)"
     }
+
+    /// The text whose hash is the advisory lock of whoever works on the rebuilds of a projection.
+    func rebuildLock(_ projection: String) -> String { "closter.rebuild.\(name).\(projection)" }
 }
 
 /// One generation of a projection: a table of its own, filled by a fold of its own.

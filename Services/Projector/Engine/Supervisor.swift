@@ -2,11 +2,10 @@ import Foundation
 import Logging
 import Postgres
 
-/// Starts a runner for every generation that this program has the fold of, and stops it when the generation is gone.
+/// Starts a runner for every generation that this program has the fold of, and stops it when the generation is gone
+/// or nobody wants it any more.
 struct Supervisor: Sendable {
-    /// The projections of this program.
-    static let projections: [any Projection.Type] = [ItemsProjection.self, ListingsProjection.self]
-
+    let projections: [any Projection.Type]
     let census: Census
     let surroundings: Surroundings
     let interval: Duration
@@ -21,16 +20,21 @@ struct Supervisor: Sendable {
                 let entries = try await census.take()
                 if !isReachable { surroundings.logger.info("the database is back") }
                 isReachable = true
-                surroundings.status.refresh(entries)
+                surroundings.status.refresh(entries.filter { $0.status != .filling })
                 for (generation, state) in surroundings.status.generations {
                     let gauge = gauges[generation] ?? GenerationGauges(generation)
                     gauges[generation] = gauge
                     gauge.show(state)
                 }
-                for entry in entries where entry.status != .filling && runners[entry.generation] == nil {
+                for (generation, gauge) in gauges where surroundings.status.generations[generation] == nil {
+                    gauge.show(ProjectorStatus.Generation())
+                    gauges[generation] = nil
+                }
+                let tailing = entries.filter { $0.status != .filling && !$0.isExpired }
+                for entry in tailing where runners[entry.generation] == nil {
                     runners[entry.generation] = start(entry)
                 }
-                let known = Set(entries.map(\.generation))
+                let known = Set(tailing.map(\.generation))
                 for (generation, runner) in runners where !known.contains(generation) {
                     runner.cancel()
                     runners[generation] = nil
@@ -49,7 +53,7 @@ struct Supervisor: Sendable {
     }
 
     private func start(_ entry: CensusEntry) -> Task<Void, Never> {
-        for projection in Self.projections
+        for projection in projections
         where projection.name == entry.generation.projection && projection.foldVersion == entry.foldVersion {
             return run(projection, entry)
         }

@@ -155,10 +155,11 @@ import Testing
             }
             let cursor = try #require(try await app.get("/v1/listings?sort=price&limit=2", of: shop).next)
             #expect(try await app.get("/v1/listings?limit=3&cursor=\(cursor)&sort=price", of: shop).ids.count == 2)
+            let damaged = cursor.dropLast() + (cursor.hasSuffix("A") ? "E" : "A")
             for path in [
                 "/v1/listings?cursor=\(cursor)", "/v1/listings?sort=-price&cursor=\(cursor)",
                 "/v1/listings?sort=price&brand=A&cursor=\(cursor)", "/v1/items?cursor=\(cursor)",
-                "/v1/listings?sort=price&cursor=\(cursor.dropLast())A", "/v1/listings?sort=price&cursor=x",
+                "/v1/listings?sort=price&cursor=\(damaged)", "/v1/listings?sort=price&cursor=x",
             ] {
                 let answer = try await app.get(path, of: shop)
                 #expect(answer.status == 400, "\(path)")

@@ -104,6 +104,17 @@ import Testing
                 name: "listings, common word", statement: listingList(Listings.latest).walking(search: query),
                 index: byTime),
             Read(
+                name: "item, from the tables", statement: ItemTable.statement([UUID()]), index: "aggregates_item_pkey"),
+            Read(
+                name: "an item's listings, from the tables", statement: ItemTable.statement([UUID(), UUID()]),
+                index: "aggregates_listing_pkey"),
+            Read(
+                name: "listing, from the tables", statement: ListingTable.statement([UUID()]),
+                index: "aggregates_listing_pkey"),
+            Read(
+                name: "a listing's item, from the tables", statement: ListingTable.statement([UUID(), UUID()]),
+                index: "aggregates_item_pkey"),
+            Read(
                 name: "stream", statement: HistoryReader.streamStatement(stream, after: 0, limit: 50),
                 index: "events_stream_version", isSorted: true),
             Read(
@@ -180,7 +191,8 @@ import Testing
         INSERT INTO main.checkpoints (projection, generation, previous, position, tailed_at)
         SELECT p, 1, n, n + 1, now() FROM generate_series(0, 9999) n, unnest(ARRAY['items', 'listings']) p;
         INSERT INTO main.aggregates (tenant_id, category, stream_id, version, position, state, created_at, updated_at)
-        SELECT tenant_id, 'import', item_id, 1, position, '{}', now(), now() FROM main.listings_g1;
+        SELECT tenant_id, c.category, item_id, 1, position, '{}', now(), now()
+        FROM main.listings_g1 CROSS JOIN unnest(ARRAY['import', 'item', 'listing']) c (category);
         INSERT INTO main.import_lines (tenant_id, import_id, line, outcome, correlation_id)
         SELECT tenant_id, ('00000000-0000-7000-8000-0000000000' || 10 + position % 40)::uuid, position, 'created',
             gen_random_uuid()

@@ -217,6 +217,9 @@ struct QueryApp: Sendable {
         return pages
     }
 
+    /// Changes the file of the read switches; the service takes it up in its own time.
+    func flip(_ text: String) throws { try Data(text.utf8).write(to: switches, options: .atomic) }
+
     /// A position token as the service makes them.
     func token(_ position: Int64, of shop: Shop, epoch: Int64? = nil) async throws -> String {
         let row = try await administrator.query("SELECT epoch FROM closter.shards").first

@@ -115,6 +115,17 @@ import Testing
         #expect(await closter(["events"], environment: [:]).err.contains(" is not set"))
     }
 
+    @Test func `end when nobody reads them any more`() throws {
+        let event = try JSONValue(parsing: Self.document(1))
+        var read = EventsCommand.Printer(console: Console(out: { _ in }, err: { _ in }), json: false, limit: nil)
+        let goesOn = read.take(event)
+        #expect(goesOn)
+        let deaf = Console(out: { _ in }, err: { _ in }, reads: { false })
+        var unread = EventsCommand.Printer(console: deaf, json: true, limit: nil)
+        let goesOnUnread = unread.take(event)
+        #expect(!goesOnUnread)
+    }
+
     @Test func `followed over a socket end with 0 at Ctrl-C`() async throws {
         try await LocalServer.with({ _, _ in
             .init(

@@ -77,11 +77,11 @@ struct EventsCommand: ToolCommand {
             left = limit
         }
 
-        /// Whether it goes on after this one.
+        /// Whether it goes on after this one: there are to be more, and somebody reads.
         mutating func take(_ event: JSONValue) -> Bool {
             if json { console.json(event) } else { console.line(Self.text(event)) }
             left = left.map { $0 - 1 }
-            return left != 0
+            return left != 0 && console.isRead
         }
 
         /// `7  2026-01-30T10:00:00.002310Z  ItemReceived  item_…  1  operator:ada  0190…`

@@ -1,31 +1,47 @@
 import Foundation
 import JSON
+import Synchronization
 
 /// The one place that prints. Results go to standard output; progress, notes and failures to standard error.
 struct Console: Sendable {
     private let out: @Sendable (String) -> Void
     private let err: @Sendable (String) -> Void
+    private let reads: @Sendable () -> Bool
     /// Whether standard error is watched by a person: only then is there a progress bar.
     let isInteractive: Bool
     let width: Int
 
     init(
         out: @escaping @Sendable (String) -> Void, err: @escaping @Sendable (String) -> Void,
-        isInteractive: Bool = false, width: Int = 80
+        reads: @escaping @Sendable () -> Bool = { true }, isInteractive: Bool = false, width: Int = 80
     ) {
         self.out = out
         self.err = err
+        self.reads = reads
         self.isInteractive = isInteractive
         self.width = width
     }
 
     static var standard: Console {
-        Console(
+        let reader = Reader()
+        return Console(
             // Whoever reads may have gone; there is nobody left to tell.
-            out: { try? FileHandle.standardOutput.write(contentsOf: Data($0.utf8)) },
+            out: { text in
+                do {
+                    try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+                } catch {
+                    reader.hasGone.store(true, ordering: .relaxed)
+                }
+            },
             err: { try? FileHandle.standardError.write(contentsOf: Data($0.utf8)) },
+            reads: { !reader.hasGone.load(ordering: .relaxed) },
             isInteractive: isatty(STDERR_FILENO) == 1, width: terminalWidth())
     }
+
+    private final class Reader: Sendable { let hasGone = Atomic(false) }
+
+    /// Whether somebody still reads the result, as far as known: what has no end of its own ends when nobody does.
+    var isRead: Bool { reads() }
 
     /// A line of the result.
     func line(_ text: String) { out(text.hasSuffix("\n") ? text : text + "\n") }

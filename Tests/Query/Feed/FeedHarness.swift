@@ -83,6 +83,8 @@ final class Received: Sendable {
         var positions: [Int64] = []
         var heartbeats = 0
         var text = ""
+        /// Of a line whose end has not come: a socket cuts where it likes.
+        var begun: [UInt8] = []
     }
 
     private let state = Mutex(State())
@@ -95,10 +97,12 @@ final class Received: Sendable {
     var text: String { state.withLock { $0.text } }
 
     func add(_ bytes: ByteBuffer) {
-        let text = String(buffer: bytes)
         state.withLock { state in
-            if keepsText { state.text += text }
-            for line in text.split(separator: "\n") {
+            var lines = (state.begun + bytes.readableBytesView).split(
+                separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+            state.begun = lines.popLast().map(Array.init) ?? []
+            for line in lines.map({ String(decoding: $0, as: UTF8.self) }) {
+                if keepsText { state.text += line + "\n" }
                 if line == ":" { state.heartbeats += 1 }
                 if line.hasPrefix("id: "), let position = Int64(line.dropFirst(4)) { state.positions.append(position) }
             }

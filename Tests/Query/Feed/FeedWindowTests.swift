@@ -83,6 +83,21 @@ import Testing
         #expect(throws: FeedWindow.Gap.self) { try window.append([event(5, of: anna)]) }
     }
 
+    @Test func `a page of history has as many events as make up its bytes`() {
+        var page = HistoryPage(bytes: 64_000)
+        let first = page.limit
+        page.learn(from: 0, of: 0)
+        #expect(page.limit == first)
+        page.learn(from: first, of: first * 500)
+        #expect(page.limit == 128)
+        page.learn(from: 128, of: 128 * 20_000)
+        #expect(page.limit == 3)
+        page.learn(from: 1, of: 1_000_000)
+        #expect(page.limit == 1)
+        page.learn(from: 1, of: 10)
+        #expect(page.limit == 200)
+    }
+
     @Test func `an event is sent with its position, its type and its document on one line`() {
         let event = EventDocument.sample(7, type: "ItemReceived")
         let document = String(decoding: event.bytes, as: UTF8.self)

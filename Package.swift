@@ -112,7 +112,8 @@ let package = Package(
         + service(
             "Query",
             [
-                "Documents", "Edge", "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", crypto, deque, httpTypes,
+                "Documents", "Edge", "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", crypto, deque,
+                httpTypes,
                 hummingbird, lifecycle, logging, metrics, nioCore, yams,
             ], executable: "closter-query")
         + service(

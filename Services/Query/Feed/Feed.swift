@@ -17,6 +17,8 @@ final class Feed: Sendable {
         /// How often the two are looked at.
         var tick = Duration.seconds(1)
         var window = FeedWindow.Bounds()
+        /// How far back the window begins, so that those who come back after a restart find in it what they missed.
+        var lookBack: Int64 = 1_000
         /// Bytes that one follower is handed at once, save a larger event.
         var chunk = 64 << 10
     }
@@ -40,10 +42,17 @@ final class Feed: Sendable {
         let refused = Atomic(0)
     }
 
-    private enum Wake { case more(after: Int64), due, ended }
+    private enum Wake {
+        case step(Step)
+        /// Look again.
+        case more(after: Int64)
+    }
 
+    /// A follower that has seen everything up to a position, and since then nothing of its tenant's has come: whatever
+    /// is appended wakes it.
     private struct Waiter {
         var continuation: CheckedContinuation<Wake, Never>
+        var position: Int64
         var due: ContinuousClock.Instant
     }
 
@@ -106,55 +115,55 @@ final class Feed: Sendable {
     /// What comes after `position`; waits for it, at most until `due`. One call of a follower at a time.
     func next(after position: Int64, for follower: Follower, until due: ContinuousClock.Instant) async -> Step {
         var position = position
-        while !Task.isCancelled {
-            let answer = state.withLock { state in
-                state.window?.next(
-                    after: position, of: follower.tenant, matching: follower.filter, limit: limits.chunk)
-            }
-            switch answer {
-            case .events(let events, let upTo): return .events(events, upTo: upTo)
-            case .behind(let upTo): return .behind(upTo: upTo)
-            case .nothing(let upTo): position = upTo
-            case nil: break
-            }
-            switch await wait(follower, after: position, until: due) {
-            // What was appended while it waited begins there, so it has missed nothing before.
-            case .more(let start): position = max(position, start)
-            case .due: return .silence(upTo: position)
-            case .ended: return .ended
+        while true {
+            switch await look(after: position, for: follower, until: due) {
+            case .step(let step): return step
+            case .more(let start): position = start
             }
         }
-        return .ended
     }
 
-    private func wait(_ follower: Follower, after position: Int64, until due: ContinuousClock.Instant) async -> Wake {
+    private func look(after position: Int64, for follower: Follower, until due: ContinuousClock.Instant) async -> Wake {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let wake = state.withLock { state -> Wake? in
-                    // Appended since the follower has looked.
-                    if let end = state.window?.end, end > position { return .more(after: position) }
-                    if due <= .now { return .due }
+                // Looking and waiting are one: nothing comes between them.
+                let step = state.withLock { state -> Step? in
+                    var position = position
                     // A cancellation before the registration found nobody to wake.
                     if Task.isCancelled { return .ended }
+                    let answer = state.window?.next(
+                        after: position, of: follower.tenant, matching: follower.filter, limit: limits.chunk)
+                    switch answer {
+                    case .events(let events, let upTo): return .events(events, upTo: upTo)
+                    case .behind(let upTo): return .behind(upTo: upTo)
+                    case .nothing(let upTo): position = upTo
+                    case nil: break
+                    }
+                    if due <= .now { return .silence(upTo: position) }
                     state.waiters[follower.tenant, default: [:]][follower.number] = Waiter(
-                        continuation: continuation, due: due)
+                        continuation: continuation, position: position, due: due)
                     return nil
                 }
-                if let wake { continuation.resume(returning: wake) }
+                if let step { continuation.resume(returning: .step(step)) }
             }
         } onCancel: {
             let waiter = state.withLock { state in
                 state.waiters[follower.tenant]?.removeValue(forKey: follower.number)
             }
-            waiter?.continuation.resume(returning: .ended)
+            waiter?.continuation.resume(returning: .step(.ended))
         }
     }
 
     // MARK: The tail
 
-    /// From here on the window is filled.
+    /// From here on the window is filled. Those who wait look again: they may need what comes before it.
     func begin(at position: Int64) {
-        state.withLock { $0.window = FeedWindow(limits.window, at: position) }
+        let waiters = state.withLock { state in
+            state.window = FeedWindow(limits.window, at: position)
+            defer { state.waiters = [:] }
+            return state.waiters.values.flatMap(\.values)
+        }
+        for waiter in waiters { waiter.continuation.resume(returning: .more(after: waiter.position)) }
     }
 
     /// Where the tail reads on; nil where it has not begun.
@@ -167,9 +176,11 @@ final class Feed: Sendable {
             let start = state.window?.end ?? 0
             let result = Result { () throws(FeedWindow.Gap) in try state.window?.append(batch) }
             let ready = Set(batch.map(\.tenant)).flatMap { state.waiters.removeValue(forKey: $0) ?? [:] }
-            return (result, ready.map(\.value.continuation), start)
+            return (result, ready.map(\.value), start)
         }
-        for continuation in ready { continuation.resume(returning: .more(after: start)) }
+        for waiter in ready {
+            waiter.continuation.resume(returning: .more(after: max(waiter.position, start)))
+        }
         try result.get()
     }
 
@@ -194,16 +205,18 @@ final class Feed: Sendable {
 
     /// Wakes those whose heartbeat is due, and ends those that have lasted long enough.
     func tick(_ now: ContinuousClock.Instant) {
-        let (due, over) = state.withLock { state in
+        let (due, over, end) = state.withLock { state in
             var due: [Waiter] = []
             for (tenant, waiters) in state.waiters {
                 let ready = waiters.filter { $0.value.due <= now }
                 due += ready.values
                 for number in ready.keys { state.waiters[tenant]?[number] = nil }
             }
-            return (due, state.followers.values.filter { $0.deadline <= now })
+            return (due, state.followers.values.filter { $0.deadline <= now }, state.window?.end ?? 0)
         }
-        for waiter in due { waiter.continuation.resume(returning: .due) }
+        for waiter in due {
+            waiter.continuation.resume(returning: .step(.silence(upTo: max(waiter.position, end))))
+        }
         for follower in over { follower.stop() }
     }
 

@@ -7,8 +7,6 @@ struct FeedTail: Sendable {
     static let channel = "closter_main"
     /// Events of a read.
     static let batch: Int32 = 500
-    /// How far back the window begins, so that those who come back after a restart find in it what they missed.
-    static let lookBack: Int64 = 1_000
 
     let feed: Feed
     let shard: ShardFollower
@@ -37,7 +35,7 @@ struct FeedTail: Sendable {
             do {
                 if epoch == nil, let view = try await shard.look() {
                     epoch = view.epoch
-                    feed.begin(at: max(0, view.head - Self.lookBack))
+                    feed.begin(at: max(0, view.head - feed.limits.lookBack))
                 }
                 // Restored, or lost events: positions no longer mean what they did.
                 if let epoch, let present = shard.view?.epoch, present != epoch {

@@ -13,6 +13,7 @@ import Testing
     {
         var limits = Feed.Limits()
         limits.window.events = 150
+        limits.lookBack = 50
         try await FeedHarness.with(limits) { harness in
             let tenants = (0..<8).map { _ in TenantID(.version7()) }
             let owners = (0..<600).map { number in tenants[number * 7 % 11 % tenants.count] }
@@ -76,6 +77,60 @@ import Testing
             #expect(quick.positions == Array(1...203))
             #expect(harness.feed.counts.fellBehind.load(ordering: .relaxed) > 0)
             for task in tasks { task.cancel() }
+        }
+    }
+
+    @Test func `who waits before the window begins is not led past what comes before it`() async throws {
+        let feed = Feed()
+        let tenant = TenantID(UUID())
+        let seat = try feed.join(tenant, filter: .init())
+        let step = Task { await feed.next(after: 3, for: seat.follower, until: .now + .seconds(3600)) }
+        // Lets it come to wait; if it does not, it finds the window there, and the answer is the same.
+        for _ in 0..<1_000 { await Task.yield() }
+        feed.begin(at: 10)
+        try feed.append([FeedEvent(.sample(11, type: "T"), of: tenant)])
+        guard case .behind(let end) = await step.value else {
+            Issue.record("not sent to history")
+            return
+        }
+        #expect((10...11).contains(end))
+    }
+
+    @Test func `who waits misses nothing that others' events have pushed out of the window`() async throws {
+        var limits = Feed.Limits()
+        limits.window.events = 2
+        let feed = Feed(limits)
+        let (mine, theirs) = (TenantID(UUID()), TenantID(UUID()))
+        let seat = try feed.join(mine, filter: .init())
+        feed.begin(at: 0)
+        let step = Task { await feed.next(after: 0, for: seat.follower, until: .now + .seconds(3600)) }
+        for _ in 0..<1_000 { await Task.yield() }
+        for position in 1...9 as ClosedRange<Int64> {
+            try feed.append([FeedEvent(.sample(position, type: "T"), of: theirs)])
+        }
+        try feed.append([FeedEvent(.sample(10, type: "T"), of: mine)])
+        switch await step.value {
+        case .events(let events, let upTo):
+            #expect(events.map(\.position) == [10])
+            #expect(upTo == 10)
+        // Where it had not come to wait before, history tells it.
+        case .behind: break
+        default: Issue.record("neither its event nor history")
+        }
+    }
+
+    @Test func `a window that begins late leaves the rest to history`() async throws {
+        var limits = Feed.Limits()
+        limits.lookBack = 2
+        try await FeedHarness.with(limits) { harness in
+            let tenant = TenantID(.version7())
+            try await harness.append(Array(repeating: tenant, count: 30), after: 0)
+            let received = Received()
+            let task = try harness.follow(tenant, received)
+            try await harness.append([tenant], after: 30)
+            try await eventually { received.positions.count >= 31 }
+            #expect(received.positions == Array(1...31))
+            task.cancel()
         }
     }
 

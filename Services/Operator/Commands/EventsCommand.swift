@@ -9,10 +9,10 @@ struct EventsCommand: ToolCommand {
         abstract:
             "Print what happened, one event a line: position, time, type, stream, version, actor, correlation id.",
         discussion: """
-            closter events --after 1200 --type ListingEnded
-            closter events --follow --json | jq .type
-
             With --follow it goes on until Ctrl-C, also over lost connections.
+
+            Example: closter events --after 1200 --type ListingEnded
+            Example: closter events --follow --json | jq .type
             """)
 
     @Flag(name: .long, help: "Go on with what comes.")

@@ -14,6 +14,8 @@ struct VerifyCommand: ToolCommand {
             row and claims, every row of the live projections as of their checkpoint, and the chain of checkpoints. \
             Writes may go on meanwhile. What differs is a line: where, whose, what. Exit status 1 if anything differed, \
             also where it was repaired.
+
+            Example: closter verify --projection listings --repair
             """)
 
     @Option(

@@ -410,7 +410,7 @@ extension Harness {
             }
             let review = RebuildReview<ListingsProjection>(
                 rebuild: try RebuildStore.rebuild(rows[0]), old: entries[0], new: entries[1], shard: .main,
-                store: store, metrics: RebuildMetrics(projection), logger: Logger(label: "test"))
+                store: store, connect: connect, metrics: RebuildMetrics(projection), logger: Logger(label: "test"))
             _ = try await review.run()
         }
     }

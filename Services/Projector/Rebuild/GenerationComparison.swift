@@ -13,11 +13,17 @@ struct GenerationComparison<P: Projection>: Sendable {
         var compared = 0
         /// The last row's key; nil where there was none.
         var last: RowKey?
+        /// How long it took.
+        var work = Duration.zero
     }
 
     struct RowKey: Sendable {
         var tenant: UUID
         var id: UUID
+
+        /// No row has these: both are of no UUID version.
+        static var least: RowKey { RowKey(tenant: UUID(bits: 0), id: UUID(bits: 0)) }
+        static var greatest: RowKey { RowKey(tenant: UUID(bits: .max), id: UUID(bits: .max)) }
     }
 
     struct Difference: Sendable {
@@ -37,8 +43,8 @@ struct GenerationComparison<P: Projection>: Sendable {
         var columns: [String]
     }
 
-    private let firstText: String
     private let text: String
+    private let keyText: String
     private let old: GenerationID
     private let new: GenerationID
 
@@ -49,21 +55,33 @@ struct GenerationComparison<P: Projection>: Sendable {
         self.old = old.generation
         self.new = new.generation
         let tables = (old: shard.table(old.table), new: shard.table(new.table))
-        firstText = Self.text(shard, tables, where: "")
-        text = Self.text(shard, tables, where: "WHERE (t.tenant_id, t.id) > ($5, $6)")
+        text = Self.text(shard, tables)
+        keyText = "SELECT tenant_id, id FROM \(tables.new) ORDER BY tenant_id, id OFFSET $1 LIMIT 1"
     }
 
-    /// The rows after `key`, of both generations together.
+    /// The key of the new generation's row at this place; nil where there are fewer.
+    func key(_ place: Int, on connection: PostgresConnection) async throws(PostgresError) -> RowKey? {
+        let rows = try await connection.query(SQL(keyText, [place]))
+        guard let row = rows.first else { return nil }
+        return RowKey(tenant: try row.decode(0), id: try row.decode(1))
+    }
+
+    /// The rows after a key, or from the first on, through another, or to the last one, of both generations together.
     func page(
-        after key: RowKey?, limit: Int, on connection: PostgresConnection
+        after key: RowKey?, through last: RowKey?, limit: Int, on connection: PostgresConnection
     ) async throws(PostgresError) -> Page {
-        var values: [any PostgresEncodable] = [
-            limit, old.projection, Int32(clamping: old.number), Int32(clamping: new.number),
-        ]
-        if let key { values += [key.tenant, key.id] }
+        let clock = ContinuousClock()
+        let started = clock.now
+        let (first, last) = (key ?? RowKey.least, last ?? RowKey.greatest)
         let rows = try await connection.query(
-            SQL(key == nil ? firstText : text, values), deadline: Self.deadline)
+            SQL(
+                text,
+                [
+                    limit, old.projection, Int32(clamping: old.number), Int32(clamping: new.number), first.tenant,
+                    first.id, last.tenant, last.id,
+                ]), deadline: Self.deadline)
         var page = Page()
+        page.work = clock.now - started
         for row in rows {
             page.rows += 1
             let (tenant, id) = (try row.decode(0, as: UUID.self), try row.decode(1, as: UUID.self))
@@ -81,7 +99,7 @@ struct GenerationComparison<P: Projection>: Sendable {
 
     /// What is stored by an expression is compared as text: json has no equality.
     private static func text(
-        _ shard: Shard, _ tables: (old: String, new: String), where condition: String
+        _ shard: Shard, _ tables: (old: String, new: String)
     ) -> String {
         let compared = P.columns.map { column in
             let cast = column.expression == nil ? "" : "::text"
@@ -95,7 +113,11 @@ struct GenerationComparison<P: Projection>: Sendable {
             """
         }
         let keys = { (table: String) in
-            "(SELECT t.tenant_id, t.id FROM \(table) t \(condition) ORDER BY t.tenant_id, t.id LIMIT $1)"
+            """
+            (SELECT t.tenant_id, t.id FROM \(table) t
+             WHERE (t.tenant_id, t.id) > ($5, $6) AND (t.tenant_id, t.id) <= ($7, $8)
+             ORDER BY t.tenant_id, t.id LIMIT $1)
+            """
         }
         return """
             WITH seen AS MATERIALIZED (

@@ -151,7 +151,8 @@ struct RebuildJob<P: Projection>: Sendable {
         var figures: Logger.Metadata = [:]
         if let old {
             let review = RebuildReview<P>(
-                rebuild: rebuild, old: old, new: new, shard: shard, store: store, metrics: metrics, logger: logger)
+                rebuild: rebuild, old: old, new: new, shard: shard, store: store, connect: surroundings.connect,
+                metrics: metrics, logger: logger)
             figures = try await review.run()
         }
         while try await !store.promote(rebuild) {

@@ -18,7 +18,7 @@ public import Logging
 /// | `CLOSTER_DOORBELL` | `on` or `off`: whether NOTIFY is rung and listened to | `on` |
 /// | `CLOSTER_POLL_MS` | interval of the polls that make doorbells dispensable, 10 to 60000 | `250` |
 /// | `CLOSTER_REBUILD_ON_NEW_FOLD` | `true` or `false`: whether a projector rebuilds what an older fold has filled | `false` |
-/// | `CLOSTER_REBUILD_SHARE` | of a core, what such a rebuild may take, 0.01 to 64 | `0.5` |
+/// | `CLOSTER_REBUILD_SHARE` | of a core, what such a rebuild may take, 0.01 to 64 | `0.25` |
 /// | `CLOSTER_PARKED_LIMIT` | events that a projection may park before it stops, 0 to 1000000 | `1000` |
 /// | `CLOSTER_LOG_LEVEL` | `trace` … `critical` | `info` |
 /// | `CLOSTER_READ_SWITCHES` | path of the read-switch file | none |
@@ -104,7 +104,7 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
         self.doorbell = reader.onOff("CLOSTER_DOORBELL") ?? true
         self.poll = .milliseconds(reader.integer("CLOSTER_POLL_MS", in: 10...60_000) ?? 250)
         self.rebuildOnNewFold = reader.flag("CLOSTER_REBUILD_ON_NEW_FOLD") ?? false
-        self.rebuildShare = reader.number("CLOSTER_REBUILD_SHARE", in: 0.01...64) ?? 0.5
+        self.rebuildShare = reader.number("CLOSTER_REBUILD_SHARE", in: 0.01...64) ?? 0.25
         self.parkedLimit = reader.integer("CLOSTER_PARKED_LIMIT", in: 0...1_000_000) ?? 1000
         self.logLevel = reader.logLevel("CLOSTER_LOG_LEVEL") ?? .info
         self.readSwitches = reader.text("CLOSTER_READ_SWITCHES")

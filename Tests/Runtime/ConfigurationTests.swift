@@ -18,7 +18,7 @@ import Testing
         #expect(configuration.auditRate == 20)
         #expect(!configuration.auditRepair)
         #expect(!configuration.rebuildOnNewFold)
-        #expect(configuration.rebuildShare == 0.5)
+        #expect(configuration.rebuildShare == 0.25)
         #expect(configuration.issuer == nil)
         #expect(configuration.platformOperators.isEmpty)
     }

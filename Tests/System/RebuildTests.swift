@@ -11,7 +11,7 @@ import Testing
     @Test func `rebuilds under load, some of them killed in the middle, change no answer`() async throws {
         let count = Int(ProcessInfo.processInfo.environment["CLOSTER_TEST_REBUILDS"] ?? "") ?? 3
         try await Instance.with { instance in
-            _ = try await instance.importFile(Self.catalogue(of: count > 3 ? 20_000 : 1_500))
+            _ = try await instance.importFile(Self.catalogue(of: count > 3 ? 8_000 : 1_500))
             var before = 0.0
             let load = try await SteadyLoad.during(instance) { load in
                 // So many reads show how it is without a rebuild.

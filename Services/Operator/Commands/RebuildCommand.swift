@@ -20,9 +20,9 @@ struct RebuildCommand: ToolCommand {
     @Argument(help: "The projection: items or listings.")
     var projection: String
     @Option(help: ArgumentHelp("How much of a core it may use, for all workers together.", valueName: "cores"))
-    var share = 0.5
+    var share = 0.25
     @Option(help: ArgumentHelp("Rows in a transaction.", valueName: "rows"))
-    var batch: Int32 = 1_000
+    var batch: Int32 = 500
     @Option(help: ArgumentHelp("How many parts are filled side by side.", valueName: "count"))
     var workers: Int32 = 2
     @Option(help: ArgumentHelp("How long the old generation stays, like 90s, 15m, 1h30m or 2d.", valueName: "time"))

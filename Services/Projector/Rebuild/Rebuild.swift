@@ -18,6 +18,7 @@ struct Rebuild: Sendable, Equatable {
     var share: Double
     /// Rows in a transaction.
     var batch: Int
+    /// Side by side.
     var workers: Int
     /// Of the fold that fills it; nil until it has begun, save where one is asked for.
     var foldVersion: Int?

@@ -35,9 +35,12 @@ struct RebuildStore: Sendable {
         guard let phase = row[2].flatMap(Rebuild.Phase.init(rawValue:)) else {
             throw PostgresError(.decoding, "a rebuild has a status that this program does not know")
         }
+        let share = try row.decode(3, as: Double.self)
+        // More of them would work at the same moment and rest at the same moment, and readers would feel it.
+        let most = max(1, Int(share.rounded(.up)))
         return Rebuild(
-            id: try row.decode(0, as: UUID.self), projection: try row.decode(1), phase: phase,
-            share: try row.decode(3), batch: try row.decode(4), workers: try row.decode(5),
+            id: try row.decode(0, as: UUID.self), projection: try row.decode(1), phase: phase, share: share,
+            batch: try row.decode(4), workers: min(try row.decode(5), most),
             foldVersion: try row.decode(6), generation: try row.decode(7), target: try row.decode(8),
             isCancelled: try row.decode(9))
     }

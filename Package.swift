@@ -124,7 +124,10 @@ let package = Package(
         + [
             .target(
                 name: "TestSupport",
-                dependencies: ["EventSourcing", "EventStore", "Identity", "JSON", "Postgres", logging, subprocess],
+                dependencies: [
+                    "EventSourcing", "EventStore", "Identity", "JSON", "Postgres", asyncHTTPClient, logging, nioCore,
+                    nioHTTP1, subprocess,
+                ],
                 path: "Tests/Support", swiftSettings: settings),
             tests("JSON", ["JSON"]),
             tests("EventSourcing", ["EventSourcing", "JSON"]),
@@ -175,6 +178,7 @@ let package = Package(
                     "EventSourcing", "Identity", "JSON", "Operator", "Postgres", "TestSupport", logging, nioCore,
                     nioHTTP1, nioPosix,
                 ]),
-            tests("System", ["Identity", "JSON", "Postgres", "TestSupport", asyncHTTPClient, nioCore, nioHTTP1]),
+            tests("System", ["JSON", "Postgres", "TestSupport"]),
+            tests("Faults", ["Documents", "EventSourcing", "JSON", "Postgres", "Projector", "TestSupport", logging]),
         ]
 )

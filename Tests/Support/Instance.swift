@@ -33,7 +33,7 @@ public final class Instance: Sendable {
     private let folder: URL
     private let ports: [Service: Int]
     private let settings: [String: String]
-    private let processes = Mutex<[Service: Process]>([:])
+    private let processes = Mutex<[Service: Child]>([:])
     private let keys = Mutex<[String: String]>([:])
 
     /// Starts an instance, lends it and takes it down.
@@ -123,8 +123,8 @@ public final class Instance: Sendable {
         try handle.seekToEnd()
         process.standardError = handle
         process.standardOutput = handle
-        try process.run()
-        processes.withLock { $0[service] = process }
+        let child = try Child(running: process)
+        processes.withLock { $0[service] = child }
     }
 
     public func ready(_ service: Service) async throws {
@@ -135,29 +135,19 @@ public final class Instance: Sendable {
     public func kill(
         _ service: Service, _ signal: Int32 = SIGKILL
     ) async -> (reason: Process.TerminationReason, status: Int32) {
-        guard let process = processes.withLock({ $0.removeValue(forKey: service) }) else { return (.exit, -1) }
-        Glibc.kill(process.processIdentifier, signal)
-        await Self.wait(process)
-        return (process.terminationReason, process.terminationStatus)
+        guard let child = processes.withLock({ $0.removeValue(forKey: service) }) else { return (.exit, -1) }
+        Glibc.kill(child.process.processIdentifier, signal)
+        await child.end()
+        return (child.process.terminationReason, child.process.terminationStatus)
     }
 
     /// Returns once the service's process has ended, at once if it has none.
     public func ended(_ service: Service) async {
-        guard let process = processes.withLock({ $0[service] }) else { return }
-        await Self.wait(process)
-    }
-
-    private static func wait(_ process: Process) async {
-        await withCheckedContinuation { continuation in
-            Thread.detachNewThread {
-                process.waitUntilExit()
-                continuation.resume()
-            }
-        }
+        await processes.withLock { $0[service] }?.end()
     }
 
     public func identifier(_ service: Service) -> Int32 {
-        processes.withLock { $0[service]?.processIdentifier ?? 0 }
+        processes.withLock { $0[service]?.process.processIdentifier ?? 0 }
     }
 
     public func port(_ service: Service) -> Int { ports[service] ?? 0 }
@@ -263,5 +253,36 @@ public final class Instance: Sendable {
         _ = try await write(
             "POST", "/v1/tenants",
             ["slug": .string(slug), "name": "Shop", "currency": "PLN", "time_zone": "Europe/Warsaw"])
+    }
+}
+
+/// A process, and who waits for its end. `waitUntilExit` would take a processor to itself.
+private final class Child: Sendable {
+    let process: Process
+    /// nil once it has ended.
+    private let waiting = Mutex<[CheckedContinuation<Void, Never>]?>([])
+
+    init(running process: Process) throws {
+        self.process = process
+        process.terminationHandler = { [weak self] _ in self?.finish() }
+        try process.run()
+    }
+
+    func end() async {
+        await withCheckedContinuation { continuation in
+            let isOver = waiting.withLock { waiting in
+                waiting?.append(continuation)
+                return waiting == nil
+            }
+            if isOver { continuation.resume() }
+        }
+    }
+
+    private func finish() {
+        let waiting = waiting.withLock { waiting in
+            defer { waiting = nil }
+            return waiting ?? []
+        }
+        for continuation in waiting { continuation.resume() }
     }
 }

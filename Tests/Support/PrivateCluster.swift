@@ -128,6 +128,8 @@ public final class PrivateCluster: Sendable {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+        // A server that keeps a copy of a test's socket keeps its connection from ending.
+        for descriptor in 3..<min(4096, getdtablesize()) { posix_spawn_file_actions_addclose(&actions, descriptor) }
         let arguments = ["sh", "-c", command].map { (text: String) in strdup(text) }
         defer { for argument in arguments { free(argument) } }
         var process = pid_t()

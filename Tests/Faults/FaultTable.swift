@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// What a run has shown, a line for each fault.
 struct FaultTable {
@@ -6,11 +7,13 @@ struct FaultTable {
         var fault: Fault
         var injected: Int
         var acknowledged = 0
+        /// Answered that nothing was done.
+        var unavailable = 0
         var unknown = 0
         var lost = 0
         var doubled = 0
-        /// From the end of each fault until every service was ready.
-        var ready: [Duration] = []
+        /// From the end of each fault until every service was ready, and which was the last.
+        var ready: [(after: Duration, last: Instance.Service)] = []
         /// From the end of each fault until a write that began after it was acknowledged.
         var write: [Duration] = []
         /// From the end of the last fault until writes came as fast as before; nil: not while it was watched.
@@ -22,13 +25,15 @@ struct FaultTable {
 
     var text: String {
         let head = [
-            "fault", "injected", "acknowledged", "unknown", "lost", "doubled", "ready p50/max", "write p50/max",
-            "full rate",
+            "fault", "injected", "acknowledged", "unavailable", "unknown", "lost", "doubled", "ready p50/max", "last",
+            "write p50/max", "full rate",
         ]
         let rows = lines.map { line in
             [
-                line.fault.title, "\(line.injected)", "\(line.acknowledged)", "\(line.unknown)", "\(line.lost)",
-                "\(line.doubled)", Self.span(line.ready), Self.span(line.write),
+                line.fault.title, "\(line.injected)", "\(line.acknowledged)", "\(line.unavailable)", "\(line.unknown)",
+                "\(line.lost)",
+                "\(line.doubled)", Self.span(line.ready.map(\.after)),
+                line.ready.max { $0.after < $1.after }?.last.rawValue ?? "-", Self.span(line.write),
                 line.fullRate.map(Self.seconds) ?? "-",
             ]
         }

@@ -1,4 +1,5 @@
 import Foundation
+import Postgres
 import TestSupport
 import Testing
 
@@ -16,6 +17,42 @@ import Testing
         }
         print("\(run.table.text)\nseed \(plan.seed)")
         #expect(run.violations.isEmpty, "CLOSTER_FAULT_SEED=\(plan.seed) replays the schedule")
+    }
+
+    /// The harness is watched failing: a standby that had stopped following takes over.
+    @Test func `a failover that loses what was acknowledged is found out`() async throws {
+        let primary = try await offThread { try PrivateCluster() }
+        // They outlive the services, which would wait for them at their end.
+        var servers = [primary]
+        defer { servers.forEach { $0.destroy() } }
+        try await World.with(primary) { world in
+            let standby = try await offThread { try PrivateCluster(standbyOf: primary) }
+            servers.append(standby)
+            let follower = try await world.direct.through(port: standby.port).connect()
+            _ = try await follower.query("ALTER SYSTEM SET primary_conninfo = ''")
+            _ = try await follower.query("SELECT pg_reload_conf()")
+            await follower.close()
+            let administrator = try await world.administrator()
+            try await eventually("nobody follows") {
+                let rows = try await administrator.query("SELECT count(*) FROM pg_stat_replication")
+                return try rows[0].decode(0, as: Int.self) == 0
+            }
+            await administrator.close()
+            try await world.underLoad(plan.chance("loss")) {
+                try await eventually("much is acknowledged") { world.history.intents.count { $0.answer != nil } > 50 }
+                try await offThread {
+                    try primary.kill()
+                    try standby.promote()
+                }
+            }
+            world.move(to: standby)
+            let connection = try await world.administrator()
+            let evidence = try await connection.evidence()
+            await connection.close()
+            let found = Checker(evidence, world.history.intents, seen: world.tailer.seen).violations().map(\.kind)
+            #expect(found.contains(.lost))
+            #expect(found.contains(.tail))
+        }
     }
 }
 
@@ -83,8 +120,8 @@ private struct FaultRun {
                 line.injected += max(injected, 1)
                 let end = ContinuousClock.now
                 ends.append(end)
-                try await world.ready()
-                line.ready.append(end.duration(to: .now))
+                let last = try await world.ready()
+                line.ready.append((end.duration(to: .now), last))
             }
             line.fullRate = try await fullRate(rate, world)
         }
@@ -96,7 +133,7 @@ private struct FaultRun {
     private func fullRate(_ rate: Double, _ world: World) async throws -> Duration? {
         let window = Duration.milliseconds(500)
         let from = ContinuousClock.now
-        while from.duration(to: .now) < .seconds(plan.isLong ? 20 : 3) {
+        while from.duration(to: .now) < .seconds(plan.isLong ? 20 : 2) {
             let now = ContinuousClock.now
             let count = Double(world.history.acknowledged(from: now - window, to: now))
             if now - window >= from, count >= rate * (window / .seconds(1)) * 0.9 {
@@ -114,6 +151,7 @@ private struct FaultRun {
         var line = line
         let own = intents.filter { $0.phase == line.fault.rawValue }
         line.acknowledged = own.count { $0.answer != nil }
+        line.unavailable = own.count { if case .fail(503, _) = $0.outcome { true } else { false } }
         line.unknown = own.count { if case .unknown = $0.outcome { true } else { false } }
         line.lost = found.count { $0.kind == .lost && $0.phase == line.fault.rawValue }
         line.doubled = found.count { $0.kind == .doubled && $0.phase == line.fault.rawValue }

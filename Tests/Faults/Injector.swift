@@ -22,7 +22,7 @@ struct Injector {
 
     /// Does it up to `most` times in a row, and returns when the fault is over: what remains is to recover.
     mutating func inject(_ fault: Fault, most: Int) async throws -> Int {
-        try await pause(50...600)
+        try await pause(50...400)
         switch fault {
         case .kill:
             world.signal(next(), SIGKILL)
@@ -33,8 +33,8 @@ struct Injector {
             try await offThread { try cluster.restart("immediate") }
             return 1
         case .freeze: return try await freeze(next())
-        case .stall: return try await weather(.stalled, 200...2000)
-        case .delay: return try await weather(.delayed(chance.milliseconds(5...100)), 500...1500)
+        case .stall: return try await weather(.stalled, 200...1500)
+        case .delay: return try await weather(.delayed(chance.milliseconds(5...100)), 300...1000)
         case .cut: return try await cut()
         case .silence: return try await swallow()
         case .listener: return try await listen()
@@ -60,7 +60,7 @@ struct Injector {
 
     private mutating func freeze(_ service: Instance.Service) async throws -> Int {
         world.signal(service, SIGSTOP)
-        try await pause(200...2000)
+        try await pause(200...1500)
         // One that is frozen may be succeeded meanwhile; it must notice when it thaws.
         if chance.happens(0.5) {
             let role = service == .standby ? Instance.Service.projector : service
@@ -71,7 +71,7 @@ struct Injector {
                 WHERE datname = current_database() AND usename = \("closter_\(role.rawValue)")
                 """)
             await connection.close()
-            try await pause(200...1000)
+            try await pause(200...700)
         }
         world.signal(service, SIGCONT)
         return 1
@@ -124,7 +124,7 @@ struct Injector {
     private mutating func holdSnapshot() async throws -> Int {
         let connection = try await world.administrator()
         try await connection.simple("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM main.events")
-        try await pause(isLong ? 10_000...30_000 : 2000...3000)
+        try await pause(isLong ? 10_000...30_000 : 1000...2000)
         await connection.close()
         return 1
     }
@@ -141,7 +141,7 @@ struct Injector {
             _ = try await connection.query(
                 "SELECT id FROM main.\(identifier: table) ORDER BY position DESC LIMIT 100 FOR UPDATE")
         }
-        try await pause(isLong || turns.isEmpty ? 5500...7000 : 300...1500)
+        try await pause(isLong || turns.isEmpty ? 5500...6500 : 300...800)
         turns = [.projector]
         await connection.close()
         return 1

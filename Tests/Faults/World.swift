@@ -79,12 +79,21 @@ final class World: Sendable {
         if process > 0 { kill(process, signal) }
     }
 
-    /// Every service says it is ready.
-    func ready() async throws {
-        for service in services {
-            try await eventually("\(service) is ready") {
-                try await self.instance.send("GET", service, "/readyz", timeout: .seconds(2)).status == 200
+    /// Returns once every service has said that it is ready.
+    ///
+    /// - Returns: the one that was last.
+    @discardableResult
+    func ready() async throws -> Instance.Service {
+        try await withThrowingTaskGroup(of: Instance.Service.self) { group in
+            for service in services {
+                group.addTask {
+                    try await eventually("\(service) is ready") {
+                        try await self.instance.send("GET", service, "/readyz", timeout: .seconds(2)).status == 200
+                    }
+                    return service
+                }
             }
+            return try await group.reduce(.command) { $1 }
         }
     }
 

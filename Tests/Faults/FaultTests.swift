@@ -44,8 +44,8 @@ import Testing
                     try primary.kill()
                     try standby.promote()
                 }
+                world.move(to: standby)
             }
-            world.move(to: standby)
             let connection = try await world.administrator()
             let evidence = try await connection.evidence()
             await connection.close()

@@ -126,7 +126,10 @@ let package = Package(
         + [
             .target(
                 name: "TestSupport",
-                dependencies: ["EventSourcing", "EventStore", "Identity", "JSON", "Postgres", logging, subprocess],
+                dependencies: [
+                    "EventSourcing", "EventStore", "Identity", "JSON", "Postgres", asyncHTTPClient, logging, nioCore,
+                    nioHTTP1, subprocess, system,
+                ],
                 path: "Tests/Support", swiftSettings: settings),
             // Not a test, and not of the product: what deploy/bench runs.
             .executableTarget(
@@ -192,5 +195,6 @@ let package = Package(
                     "Documents", "EventSourcing", "Identity", "JSON", "Postgres", "Projector", "TestSupport",
                     asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess, system,
                 ]),
+            tests("Faults", ["Documents", "EventSourcing", "JSON", "Postgres", "Projector", "TestSupport", logging]),
         ]
 )

@@ -12,17 +12,38 @@ public final class PrivateCluster: Sendable {
     }
 
     /// Makes and starts a cluster. As root the server runs as user `postgres`.
-    public init() throws {
+    ///
+    /// - Parameter folder: where its files lie.
+    public convenience init(in folder: String = "/tmp") throws {
+        try self.init(place: folder) { cluster in
+            try cluster.asServer(
+                "\(cluster.binaries)/initdb -D \(cluster.directory)/data -U postgres -A trust --no-sync -E UTF8 --locale=C"
+            )
+            try cluster.configure("unix_socket_directories", "''")
+            try cluster.configure("listen_addresses", "'127.0.0.1'")
+            try cluster.configure("fsync", "off")
+        }
+    }
+
+    /// Makes and starts a standby that streams from `primary`.
+    public convenience init(standbyOf primary: PrivateCluster) throws {
+        try self.init(place: "/tmp") { cluster in
+            try cluster.asServer(
+                """
+                \(cluster.binaries)/pg_basebackup -D \(cluster.directory)/data -h 127.0.0.1 -p \(primary.port) \
+                -U postgres -R -X stream -c fast --no-sync
+                """)
+        }
+    }
+
+    private init(place: String, make: (PrivateCluster) throws -> Void) throws {
         binaries = try Self.output(of: "pg_config --bindir")
-        directory = "/tmp/closter-cluster-\(UUID().uuidString.lowercased())"
+        directory = "\(place)/closter-cluster-\(UUID().uuidString.lowercased())"
         port = try Self.freePort()
         try Self.shell("mkdir -m 700 \(directory)")
         if geteuid() == 0 { try Self.shell("chown postgres \(directory)") }
-        try asServer("\(binaries)/initdb -D \(directory)/data -U postgres -A trust --no-sync -E UTF8 --locale=C")
-        try configure("unix_socket_directories", "''")
-        try configure("listen_addresses", "'127.0.0.1'")
+        try make(self)
         try configure("port", "\(port)")
-        try configure("fsync", "off")
         try start()
     }
 
@@ -42,12 +63,34 @@ public final class PrivateCluster: Sendable {
         try asServer("\(binaries)/pg_ctl -w -t 60 -s -D \(directory)/data -m \(mode) stop")
     }
 
+    public func restart(_ mode: String) throws {
+        try asServer("\(binaries)/pg_ctl -w -t 60 -s -D \(directory)/data -l \(directory)/log -m \(mode) restart")
+    }
+
+    /// Starts a server that has ended by itself; one that runs, or recovers, is left alone.
+    public func startIfDown() throws {
+        try asServer(
+            """
+            \(binaries)/pg_ctl -D \(directory)/data status >/dev/null || \
+            \(binaries)/pg_ctl -w -t 60 -s -D \(directory)/data -l \(directory)/log start
+            """)
+    }
+
+    /// Makes a standby the primary.
+    public func promote() throws { try asServer("\(binaries)/pg_ctl -w -t 60 -s -D \(directory)/data promote") }
+
+    /// Kills all of the server's processes, as a machine that loses power would. It is not started again.
+    public func kill() throws { try signal("KILL") }
+
+    private func signal(_ name: String) throws {
+        try Self.shell(
+            "P=$(head -1 \(directory)/data/postmaster.pid); kill -\(name) $P $(ps -o pid= --ppid $P) 2>/dev/null || true"
+        )
+    }
+
     /// Freezes the server's processes, as an unreachable machine would be, or lets them go on.
     public func freeze(_ isFrozen: Bool) throws {
-        let signal = isFrozen ? "STOP" : "CONT"
-        try Self.shell(
-            "P=$(head -1 \(directory)/data/postmaster.pid); kill -\(signal) $P $(ps -o pid= --ppid $P) 2>/dev/null || true"
-        )
+        try signal(isFrozen ? "STOP" : "CONT")
     }
 
     public func destroy() {
@@ -78,13 +121,15 @@ public final class PrivateCluster: Sendable {
     }
 
     /// Not by Foundation's `Process`: a server that outlives the shell inherits the socket by which that waits.
-    private static func shell(_ command: String) throws {
+    public static func shell(_ command: String) throws {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+        // A server that keeps a copy of a test's socket keeps its connection from ending.
+        for descriptor in 3..<min(4096, getdtablesize()) { posix_spawn_file_actions_addclose(&actions, descriptor) }
         let arguments = ["sh", "-c", command].map { (text: String) in strdup(text) }
         defer { for argument in arguments { free(argument) } }
         var process = pid_t()

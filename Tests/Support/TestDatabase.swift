@@ -18,8 +18,9 @@ public struct TestDatabase: Sendable {
         public var description: String { "CLOSTER_TEST_DATABASE_URL names no server; deploy/test starts one" }
     }
 
-    public static func make(migrated: Bool = true) async throws -> TestDatabase {
-        guard let text = ProcessInfo.processInfo.environment["CLOSTER_TEST_DATABASE_URL"],
+    /// - Parameter url: of the server's administrator; nil: the server of all suites.
+    public static func make(migrated: Bool = true, on url: String? = nil) async throws -> TestDatabase {
+        guard let text = url ?? ProcessInfo.processInfo.environment["CLOSTER_TEST_DATABASE_URL"],
             let server = URLComponents(string: text)
         else { throw NoServer() }
         let name = "test_" + UUID().uuidString.lowercased().replacingOccurrences(of: "-", with: "")
@@ -42,6 +43,13 @@ public struct TestDatabase: Sendable {
         await connection.close()
     }
 
+    /// The same database, reached by another port: through a proxy, or on a server that has taken over.
+    public func through(port: UInt16) -> TestDatabase {
+        var server = server
+        server.port = Int(port)
+        return TestDatabase(name: name, server: server)
+    }
+
     /// - Parameter role: nil for the administrator.
     public func url(as role: String? = nil) -> String {
         var components = server
@@ -62,8 +70,7 @@ public struct TestDatabase: Sendable {
     }
 
     public func drop() async {
-        guard let url = ProcessInfo.processInfo.environment["CLOSTER_TEST_DATABASE_URL"],
-            let configuration = try? PostgresConfiguration(url: url),
+        guard let configuration = try? PostgresConfiguration(url: server.string ?? ""),
             let administrator = try? await PostgresConnection.connect(configuration, logger: Logger(label: "test"))
         else { return }
         try? await administrator.simple("DROP DATABASE IF EXISTS \(name) WITH (FORCE)")

@@ -1,46 +1,45 @@
 import AsyncHTTPClient
-import Foundation
+public import Foundation
 import Glibc
 import Identity
-import JSON
+public import JSON
 import NIOCore
 import NIOHTTP1
 import Postgres
 import Subprocess
 import Synchronization
 import SystemPackage
-import TestSupport
 
 /// The real programs against a database of their own, with a tenant, its operator and its keys.
-final class Instance: Sendable {
-    enum Service: String, CaseIterable {
+public final class Instance: Sendable {
+    public enum Service: String, CaseIterable, Sendable {
         case command, query, projector
-        /// A second projector, which a test starts if it wants one.
+        /// A second projector, which takes over from the first.
         case standby
 
-        /// What is always there.
-        static let usual: [Service] = [.command, .query, .projector]
+        /// Those that every instance has.
+        public static let usual: [Service] = [.command, .query, .projector]
 
-        /// Of the program and of its database role.
-        var name: String { self == .standby ? Service.projector.rawValue : rawValue }
+        var program: String { self == .standby ? "closter-projector" : "closter-\(rawValue)" }
+        var role: String { self == .standby ? "closter_projector" : "closter_\(rawValue)" }
     }
 
-    struct Failure: Error, CustomStringConvertible {
-        let description: String
-        init(_ description: String) { self.description = description }
+    public struct Failure: Error, CustomStringConvertible {
+        public let description: String
+        public init(_ description: String) { self.description = description }
     }
 
-    let database: TestDatabase
+    public let database: TestDatabase
     let token: String
-    let tenant = "shop"
+    public let tenant = "shop"
     private let folder: URL
     private let ports: [Service: Int]
     private let settings: [String: String]
-    private let processes = Mutex<[Service: Process]>([:])
+    private let processes = Mutex<[Service: Child]>([:])
     private let keys = Mutex<[String: String]>([:])
 
     /// Starts an instance, lends it and takes it down.
-    static func with(
+    public static func with(
         doorbell: Bool = true, _ body: (Instance) async throws -> Void
     ) async throws {
         let database = try await TestDatabase.make()
@@ -52,12 +51,17 @@ final class Instance: Sendable {
         } catch {
             let logs = instance.logs()
             await instance.stop()
+            await database.drop()
             throw Failure("\(error)\n\(logs)")
         }
         await instance.stop()
+        await database.drop()
     }
 
-    private init(database: TestDatabase, doorbell: Bool) async throws {
+    /// Nothing is started yet.
+    ///
+    /// - Parameter database: as the services reach it.
+    public init(database: TestDatabase, doorbell: Bool = true) async throws {
         self.database = database
         folder = FileManager.default.temporaryDirectory.appending(path: "closter-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -65,8 +69,8 @@ final class Instance: Sendable {
         let issuer = try DevelopmentIssuer.open(
             keyPath: folder.appending(path: "key.jwk").path, jwksPath: jwks, stackProject: nil)
         token = try issuer.token(subject: "operator", name: "Operator", lifetime: .seconds(3600))
-        let free = try Self.freePorts(Service.allCases.count)
-        ports = Dictionary(uniqueKeysWithValues: zip(Service.allCases, free))
+        let services = Service.allCases
+        ports = Dictionary(uniqueKeysWithValues: zip(services, try Self.freePorts(services.count)))
         settings = [
             "CLOSTER_AUTH_DEV_JWKS": jwks, "CLOSTER_PLATFORM_OPERATORS": "operator",
             "CLOSTER_FINGERPRINT_KEY": String(repeating: "5a", count: 32),
@@ -97,13 +101,22 @@ final class Instance: Sendable {
 
     // MARK: - Processes
 
-    func start(_ service: Service) async throws {
+    public func start(_ service: Service) async throws {
+        try launch(service)
+        try await eventually("\(service) answers") {
+            try await self.send("GET", service, "/livez").status == 200
+        }
+        if service != .query { try await ready(service) }
+    }
+
+    /// Starts the process and does not wait for it.
+    public func launch(_ service: Service) throws {
         let process = Process()
-        process.executableURL = URL(filePath: Programs.path("closter-\(service.name)"))
+        process.executableURL = URL(filePath: Programs.path(service.program))
         var environment = settings
         environment["PATH"] = ProcessInfo.processInfo.environment["PATH"]
         environment["LD_LIBRARY_PATH"] = ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"]
-        environment["CLOSTER_DATABASE_URL"] = database.url(as: "closter_\(service.name)")
+        environment["CLOSTER_DATABASE_URL"] = database.url(as: service.role)
         environment["CLOSTER_HTTP_PORT"] = "\(port(service))"
         process.environment = environment
         let log = folder.appending(path: "\(service.rawValue).log")
@@ -114,47 +127,44 @@ final class Instance: Sendable {
         try handle.seekToEnd()
         process.standardError = handle
         process.standardOutput = handle
-        try process.run()
-        processes.withLock { $0[service] = process }
-        try await eventually("\(service) answers") {
-            try await self.send("GET", service, "/livez").status == 200
-        }
-        if service != .query { try await ready(service) }
+        let child = try Child(running: process)
+        processes.withLock { $0[service] = child }
     }
 
-    func ready(_ service: Service) async throws {
+    public func ready(_ service: Service) async throws {
         try await eventually("\(service) is ready") { try await self.send("GET", service, "/readyz").status == 200 }
     }
 
-    func kill(_ service: Service, _ signal: Int32 = SIGKILL) async -> (reason: Process.TerminationReason, status: Int32)
-    {
-        guard let process = processes.withLock({ $0.removeValue(forKey: service) }) else { return (.exit, -1) }
-        Glibc.kill(process.processIdentifier, signal)
-        await withCheckedContinuation { continuation in
-            Thread.detachNewThread {
-                process.waitUntilExit()
-                continuation.resume()
-            }
-        }
-        return (process.terminationReason, process.terminationStatus)
+    @discardableResult
+    public func kill(
+        _ service: Service, _ signal: Int32 = SIGKILL
+    ) async -> (reason: Process.TerminationReason, status: Int32) {
+        guard let child = processes.withLock({ $0.removeValue(forKey: service) }) else { return (.exit, -1) }
+        Glibc.kill(child.process.processIdentifier, signal)
+        await child.end()
+        return (child.process.terminationReason, child.process.terminationStatus)
     }
 
-    func identifier(_ service: Service) -> Int32 {
-        processes.withLock { $0[service]?.processIdentifier ?? 0 }
+    /// Returns once the service's process has ended, at once if it has none.
+    public func ended(_ service: Service) async {
+        await processes.withLock { $0[service] }?.end()
     }
 
-    func port(_ service: Service) -> Int { ports[service] ?? 0 }
+    public func identifier(_ service: Service) -> Int32 {
+        processes.withLock { $0[service]?.process.processIdentifier ?? 0 }
+    }
 
-    private func stop() async {
-        for service in Service.allCases { _ = await kill(service, SIGTERM) }
-        await database.drop()
+    public func port(_ service: Service) -> Int { ports[service] ?? 0 }
+
+    public func stop() async {
+        for service in Service.allCases { await kill(service, SIGTERM) }
         if ProcessInfo.processInfo.environment["CLOSTER_TEST_KEEP"] == nil {
             try? FileManager.default.removeItem(at: folder)
         }
     }
 
     /// The last lines of each service's log.
-    private func logs() -> String {
+    public func logs() -> String {
         Service.allCases.map { service in
             let text = try? String(contentsOf: folder.appending(path: "\(service.rawValue).log"), encoding: .utf8)
             return "\(service): " + (text ?? "").split(separator: "\n").suffix(8).joined(separator: "\n")
@@ -162,14 +172,14 @@ final class Instance: Sendable {
     }
 
     /// Changes the read-switch file, as an operator's editor does: by putting another file in its place.
-    func setSwitches(_ text: String) throws {
+    public func setSwitches(_ text: String) throws {
         try Data(text.utf8).write(to: folder.appending(path: "read-switches.yaml"), options: .atomic)
     }
 
     // MARK: - The tool
 
     /// Runs `closter`, with this instance's settings, and gives its exit status and what it printed.
-    func tool(_ arguments: [String]) async throws -> (status: Int32, output: String) {
+    public func tool(_ arguments: [String]) async throws -> (status: Int32, output: String) {
         var environment = settings
         environment["PATH"] = ProcessInfo.processInfo.environment["PATH"]
         environment["LD_LIBRARY_PATH"] = ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"]
@@ -191,25 +201,32 @@ final class Instance: Sendable {
 
     // MARK: - Requests
 
-    struct Answer: Sendable {
-        var status: Int
-        var headers: [String: String]
-        var body: [UInt8]
+    public struct Answer: Sendable {
+        public var status: Int
+        public var headers: [String: String]
+        public var body: [UInt8]
 
-        var json: JSONValue { (try? JSONValue(parsing: body)) ?? .null }
-        subscript(name: String) -> JSONValue { json[name] ?? .null }
-        var text: String { String(decoding: body, as: UTF8.self) }
+        public init(status: Int, headers: [String: String], body: [UInt8]) {
+            self.status = status
+            self.headers = headers
+            self.body = body
+        }
+
+        public var json: JSONValue { (try? JSONValue(parsing: body)) ?? .null }
+        public subscript(name: String) -> JSONValue { json[name] ?? .null }
+        public var text: String { String(decoding: body, as: UTF8.self) }
     }
 
-    func send(
+    public func send(
         _ method: String, _ service: Service, _ path: String, _ headers: [String: String] = [:],
-        body: [UInt8]? = nil
+        body: [UInt8]? = nil, timeout: Duration = .seconds(30)
     ) async throws -> Answer {
         var request = HTTPClientRequest(url: "http://127.0.0.1:\(port(service))\(path)")
         request.method = .init(rawValue: method)
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         if let body { request.body = .bytes(body) }
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        let response = try await HTTPClient.shared.execute(
+            request, timeout: .nanoseconds(Int64(timeout / .nanoseconds(1))))
         let buffer = try await response.body.collect(upTo: 64 << 20)
         return Answer(
             status: Int(response.status.code),
@@ -217,11 +234,11 @@ final class Instance: Sendable {
             body: Array(buffer.readableBytesView))
     }
 
-    var asOperator: [String: String] { ["Authorization": "Bearer \(token)", "Closter-Tenant": tenant] }
-    var asStorefront: [String: String] { ["Closter-Key": keys.withLock { $0["publishable"] ?? "" }] }
+    public var asOperator: [String: String] { ["Authorization": "Bearer \(token)", "Closter-Tenant": tenant] }
+    public var asStorefront: [String: String] { ["Closter-Key": keys.withLock { $0["publishable"] ?? "" }] }
 
     /// A write by the operator; what it answers must be a success.
-    func write(_ method: String, _ path: String, _ body: JSONValue? = nil, _ headers: [String: String] = [:])
+    public func write(_ method: String, _ path: String, _ body: JSONValue? = nil, _ headers: [String: String] = [:])
         async throws
         -> Answer
     {
@@ -232,17 +249,17 @@ final class Instance: Sendable {
         return answer
     }
 
-    func read(_ path: String, _ headers: [String: String]? = nil) async throws -> Answer {
+    public func read(_ path: String, _ headers: [String: String]? = nil) async throws -> Answer {
         try await send("GET", .query, path, headers ?? asOperator)
     }
 
     /// Sends a file and waits until the import has ended.
-    func importFile(_ csv: String, query: String = "format=shopify&publish=true") async throws -> Answer {
+    public func importFile(_ csv: String, query: String = "format=shopify&publish=true") async throws -> Answer {
         let id = try await sendFile(csv, query: query)
         return try await importEnded(id)
     }
 
-    func sendFile(_ csv: String, query: String = "format=shopify&publish=true") async throws -> String {
+    public func sendFile(_ csv: String, query: String = "format=shopify&publish=true") async throws -> String {
         let answer = try await send(
             "POST", .command, "/v1/imports?\(query)", asOperator.merging(["Content-Type": "text/csv"]) { $1 },
             body: Array(csv.utf8))
@@ -250,7 +267,7 @@ final class Instance: Sendable {
         return id
     }
 
-    func importEnded(_ id: String) async throws -> Answer {
+    public func importEnded(_ id: String) async throws -> Answer {
         try await eventually("the import ends") {
             ["done", "failed"].contains(try await self.read("/v1/imports/\(id)?lines=none")["status"].stringValue)
         }
@@ -258,12 +275,46 @@ final class Instance: Sendable {
     }
 
     private func createTenant() async throws {
-        _ = try await write(
-            "POST", "/v1/tenants",
-            ["slug": .string(tenant), "name": "Shop", "currency": "PLN", "time_zone": "Europe/Warsaw"])
+        try await createTenant(tenant)
         for kind in ["publishable", "secret"] {
             let answer = try await write("POST", "/v1/keys", ["kind": .string(kind), "name": .string(kind)])
             keys.withLock { $0[kind] = answer["key"].stringValue }
         }
+    }
+    public func createTenant(_ slug: String) async throws {
+        _ = try await write(
+            "POST", "/v1/tenants",
+            ["slug": .string(slug), "name": "Shop", "currency": "PLN", "time_zone": "Europe/Warsaw"])
+    }
+}
+
+/// A process, and who waits for its end. `waitUntilExit` would take a processor to itself.
+private final class Child: Sendable {
+    let process: Process
+    /// nil once it has ended.
+    private let waiting = Mutex<[CheckedContinuation<Void, Never>]?>([])
+
+    init(running process: Process) throws {
+        self.process = process
+        process.terminationHandler = { [weak self] _ in self?.finish() }
+        try process.run()
+    }
+
+    func end() async {
+        await withCheckedContinuation { continuation in
+            let isOver = waiting.withLock { waiting in
+                waiting?.append(continuation)
+                return waiting == nil
+            }
+            if isOver { continuation.resume() }
+        }
+    }
+
+    private func finish() {
+        let waiting = waiting.withLock { waiting in
+            defer { waiting = nil }
+            return waiting ?? []
+        }
+        for continuation in waiting { continuation.resume() }
     }
 }

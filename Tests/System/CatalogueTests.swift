@@ -42,6 +42,8 @@ import Testing
             // The second import's own three events, and nothing of an item or a listing.
             let after = try await instance.read("/v1/events?limit=200")["data"].arrayValue?.count
             #expect(after == head.map { $0 + 3 })
+            let (status, output) = try await instance.tool(["verify"])
+            #expect(status == 0, "\(output)")
         }
     }
 

@@ -17,15 +17,16 @@ import Testing
                 // So many reads show how it is without a rebuild.
                 try await eventually("there is a base to compare with") { load.reads >= (count > 3 ? 4_000 : 200) }
                 before = load.p99()
-                let base = load.reads
                 for number in 1...count {
                     let isKilled = number % 3 == 2
+                    let base = load.reads
                     async let outcome = instance.tool(["rebuild", "listings", "--json"])
                     if isKilled { try await killInTheMiddle(instance, after: number) }
                     let (status, output) = try await outcome
                     #expect(status == 0, "\(output)")
+                    let death = isKilled ? ", with a death of the projector" : ""
+                    print("p99 of reads in rebuild \(number)\(death): \(load.p99(since: base)) ms, \(before) ms before")
                 }
-                print("p99 of reads: \(before) ms before, \(load.p99(since: base)) ms while rebuilding")
             }
             #expect(load.failures.isEmpty, "\(load.failures.prefix(5))")
             let wrong = try await load.wrongAnswers()

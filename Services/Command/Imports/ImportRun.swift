@@ -278,8 +278,10 @@ struct ImportLineRun: Sendable {
         metadata.correlationID = correlationID
         metadata.causationID = order.requested.correlationID
         if isResumed, let done = try await alreadyDone(metadata.commandID, variant, item, listing) { return done }
+        // One time for both: it is the events', and so what every fold of them shows.
+        let now = Timestamp.now
         let context = ImportPlan.Context(
-            item: Stamp(id: item, at: .now), listing: Stamp(id: listing, at: .now), terms: order.terms,
+            item: Stamp(id: item, at: now), listing: Stamp(id: listing, at: now), terms: order.terms,
             publish: order.record.publish)
         metadata.requestedAt = context.item.at
         let intent = IntentContext(tenant: run.tenant, metadata: metadata, key: nil, fingerprint: [], ifMatch: nil)

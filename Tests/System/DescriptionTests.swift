@@ -1,4 +1,5 @@
 import JSON
+import TestSupport
 import Testing
 
 /// What the command service says of its requests' bodies is held against what its routes take.

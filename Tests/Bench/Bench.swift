@@ -15,6 +15,8 @@ struct Bench: AsyncParsableCommand {
     var postgres: String
     @Option(help: "The folder with catalogue.sql.")
     var scripts: String
+    @Option(help: "deploy/run, by which the instance was started and is started again with other settings.")
+    var launcher: String
     @Option(help: "Rounds of each pair; the median counts.")
     var rounds = 5
     @Option(help: "Seconds of each measurement.")
@@ -29,12 +31,13 @@ struct Bench: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        let instance = try await Instance(environmentFile: environment, postgres: postgres)
+        var instance = try await Instance(environmentFile: environment, postgres: postgres, launcher: launcher)
         let plan = Plan(rounds: rounds, seconds: seconds)
         var table = Table()
         let wanted = only.map { Set($0.split(separator: ",").map(String.init)) }
+        func isWanted(_ name: String) -> Bool { wanted?.contains(name) ?? true }
         func measure(_ name: String, _ body: () async throws -> [Row]) async throws {
-            guard wanted?.contains(name) ?? true else { return }
+            guard isWanted(name) else { return }
             note("measuring \(name)")
             table.rows += try await body()
         }
@@ -43,30 +46,25 @@ struct Bench: AsyncParsableCommand {
         try await instance.prepare()
         try await measure("idle") { try Memory.rows(of: instance, "idle") }
         try await instance.fill(items: items, scripts: scripts)
+        table.conditions = try await Conditions(instance, plan)
         let peer = try await Peer(instance)
         let writes = Writes(instance: instance, peer: peer, plan: plan)
         let reads = try await Reads(instance: instance, peer: peer, plan: plan)
         try await measure("get") { try await reads.byID() }
         try await measure("page") { try await reads.page() }
-        try await measure("intents") { try await writes.intents() }
+        try await measure("intents") { try await writes.rows() }
         try await measure("visible") { try await Visibility(instance: instance, plan: plan).rows() }
         try await measure("loaded") { try Memory.rows(of: instance, "loaded") }
-        try await measure("rebuild") { try await Rebuilds(instance: instance).rows() }
+        try await measure("rebuild") { try await Rebuilds(instance: instance).rows(beside: reads) }
         if large {
             try await measure("growth") {
-                let small = (try await writes.rate(), try await reads.rate())
-                try await instance.fill(items: items * 99, scripts: scripts)
-                try await reads.refresh()
-                let big = (try await writes.rate(), try await reads.rate())
-                return [
-                    Row(
-                        "cost of an intent, 100 times the events", ours: small.0 / big.0, unit: "×", near: 1.3,
-                        reach: 1.2, isLessBetter: true),
-                    Row(
-                        "cost of a GET by id, 100 times the events", ours: small.1 / big.1, unit: "×", near: 1.3,
-                        reach: 1.2, isLessBetter: true),
-                ] + (try await Rebuilds(instance: instance).rows())
+                try await Growth(instance: instance, plan: plan, writes: writes, reads: reads)
+                    .rows(items: items, scripts: scripts)
             }
+        }
+        if isWanted("visible") {
+            instance = try await instance.restarted(["CLOSTER_DOORBELL": "off"])
+            try await measure("visible") { try await Visibility(instance: instance, plan: plan, rings: false).rows() }
         }
         print(json ? table.json : table.text)
     }
@@ -77,17 +75,13 @@ struct Plan: Sendable {
     var rounds: Int
     var seconds: Int
 
-    /// Ours and theirs by turns, so that what else the machine does falls on both; the medians.
-    func alternate(
-        _ ours: () async throws -> Double, _ theirs: () async throws -> Double
-    ) async throws -> (ours: Double, theirs: Double) {
-        var mine: [Double] = []
-        var other: [Double] = []
+    /// Ours and theirs by turns, so that what else the machine does falls on all of them; the medians, in order.
+    func alternate(_ measurements: [() async throws -> Double]) async throws -> [Double] {
+        var results = measurements.map { _ in [Double]() }
         for _ in 0..<rounds {
-            mine.append(try await ours())
-            other.append(try await theirs())
+            for (index, measurement) in measurements.enumerated() { results[index].append(try await measurement()) }
         }
-        return (mine.median, other.median)
+        return results.map(\.median)
     }
 }
 

@@ -14,11 +14,13 @@ struct Instance: Sendable {
 
     let settings: [String: String]
     let postgres: String
+    /// `deploy/run`.
+    let launcher: String
     /// The instance's data folder.
     let data: String
     let database: PostgresConnection
 
-    init(environmentFile: String, postgres: String) async throws {
+    init(environmentFile: String, postgres: String, launcher: String) async throws {
         var settings: [String: String] = [:]
         for line in try String(contentsOfFile: environmentFile, encoding: .utf8).split(separator: "\n") {
             guard let equals = line.firstIndex(of: "=") else { continue }
@@ -27,6 +29,7 @@ struct Instance: Sendable {
         }
         self.settings = settings
         self.postgres = postgres
+        self.launcher = launcher
         data = URL(filePath: environmentFile).deletingLastPathComponent().path
         database = try await PostgresConnection.connect(
             PostgresConfiguration(url: settings["CLOSTER_DATABASE_URL"] ?? ""), logger: Logger(label: "bench"))
@@ -54,17 +57,55 @@ struct Instance: Sendable {
     func fill(items: Int, scripts: String) async throws {
         _ = try await run(
             "\(postgres)/psql", [databaseURL, "-qX", "-v", "items=\(items)", "-f", "\(scripts)/catalogue.sql"])
+        _ = try await settled()
+        try await database.simple("VACUUM ANALYZE")
+    }
+
+    /// The same data with other settings of the services.
+    func restarted(_ environment: [String: String]) async throws -> Instance {
+        let port = URL(string: query)?.port ?? 0
+        _ = try await run(launcher, ["--stop", "--data", data])
+        _ = try await run(
+            launcher, ["--detach", "--data", data, "--port-base", "\(port)"], environment: environment)
+        return try await Instance(environmentFile: "\(data)/local.env", postgres: postgres, launcher: launcher)
+    }
+
+    func head() async throws -> Int64 {
+        try await database.query("SELECT main.head()")[0].decode(0, as: Int64.self)
+    }
+
+    /// The table that answers reads of a projection.
+    func liveTable(_ projection: String) async throws -> String {
+        try await database.query(
+            "SELECT table_name FROM main.generations WHERE projection = \(projection) AND status = 'live'")[0]
+            .decode(0, as: String.self)
+    }
+
+    /// How long the projections need to come to what is the head now.
+    func settled() async throws -> Duration {
+        let started = ContinuousClock.now
+        let head = try await head()
         while true {
             let rows = try await database.query(
                 """
-                SELECT bool_and((SELECT coalesce(max(c.position), 0) FROM main.checkpoints c
-                                 WHERE c.projection = g.projection AND c.generation = g.generation) >= main.head())
+                SELECT min((SELECT coalesce(max(c.position), 0) FROM main.checkpoints c
+                            WHERE c.projection = g.projection AND c.generation = g.generation))
                 FROM main.generations g WHERE g.status = 'live'
                 """)
-            if try rows[0].decode(0, as: Bool.self) { break }
-            try await Task.sleep(for: .milliseconds(200))
+            if try rows[0].decode(0, as: Int64.self) >= head { return .now - started }
+            try await Task.sleep(for: .milliseconds(5))
         }
-        try await database.simple("VACUUM ANALYZE")
+    }
+
+    func get(_ path: String, tenant: String, _ headers: [String: String] = [:]) async throws -> JSONValue {
+        var request = HTTPClientRequest(url: query + path)
+        request.headers.add(name: "Authorization", value: "Bearer \(token)")
+        request.headers.add(name: "Closter-Tenant", value: tenant)
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        let bytes = try await response.body.collect(upTo: 1 << 20)
+        guard response.status == .ok else { throw Failure("GET \(path): \(response.status) \(String(buffer: bytes))") }
+        return try JSONValue(parsing: Array(bytes.readableBytesView))
     }
 
     @discardableResult

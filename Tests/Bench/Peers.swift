@@ -18,7 +18,11 @@ struct Peer: Sendable {
             INSERT INTO bench.documents
             SELECT n, '{"id":' || n || ',"text":"' || repeat(md5(n::text), 30) || '"}' FROM generate_series(1, 100000) n
             ON CONFLICT DO NOTHING;
-            ANALYZE bench.documents
+            CREATE TABLE IF NOT EXISTS bench.tenants (n int PRIMARY KEY, tenant_id uuid NOT NULL);
+            INSERT INTO bench.tenants
+            SELECT substring(t.slug FROM 7)::int, t.tenant_id FROM closter.tenants t WHERE t.slug LIKE 'bench-%'
+            ON CONFLICT DO NOTHING;
+            ANALYZE bench.documents, bench.tenants
             """)
     }
 
@@ -47,6 +51,17 @@ struct Peer: Sendable {
             seconds: seconds)
     }
 
+    /// The rows of a page where they lie, asked for by somebody who sees everything.
+    func pages(seconds: Int) async throws -> Double {
+        let table = try await instance.liveTable("listings")
+        return try await pgbench(
+            "page.sql",
+            """
+            \\set n random(0, \(Instance.tenants - 1))
+            SELECT t.id, t.created_at, t.document FROM main.\(table) t WHERE t.tenant_id = (SELECT b.tenant_id FROM bench.tenants b WHERE b.n = :n) AND t.status = 'published' AND t.brand = 'Nordhem' ORDER BY t.created_at DESC, t.id DESC LIMIT 51;
+            """, clients: 8, seconds: seconds)
+    }
+
     private func pgbench(_ name: String, _ text: String, clients: Int, seconds: Int) async throws -> Double {
         let script = try instance.script(name, text)
         let output = try await instance.run(
@@ -67,6 +82,8 @@ struct Wrk: Sendable {
     let instance: Instance
 
     struct Result: Sendable {
+        var requests: Int64
+        /// A second.
         var rate: Double
         /// Milliseconds.
         var p50: Double
@@ -92,6 +109,8 @@ struct Wrk: Sendable {
         }
         let numbers = line.split(separator: " ").dropFirst().compactMap { Double($0) }
         guard numbers.count == 5, numbers[4] == 0 else { throw Failure("requests failed: \(output)") }
-        return Result(rate: numbers[0] / numbers[1] * 1e6, p50: numbers[2] / 1000, p99: numbers[3] / 1000)
+        return Result(
+            requests: Int64(numbers[0]), rate: numbers[0] / numbers[1] * 1e6, p50: numbers[2] / 1000,
+            p99: numbers[3] / 1000)
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import Postgres
 
 /// One line of the table.
 struct Row: Sendable {
@@ -43,10 +44,44 @@ struct Row: Sendable {
     }
 }
 
+/// What a table was measured on: figures without it say nothing.
+struct Conditions: Sendable {
+    var cores: Int
+    var postgres: String
+    var events: Int64
+    var rounds: Int
+    var seconds: Int
+
+    init(_ instance: Instance, _ plan: Plan) async throws {
+        cores = ProcessInfo.processInfo.activeProcessorCount
+        postgres = try await instance.database.query("SHOW server_version")[0].decode(0, as: String.self)
+        events = try await instance.head()
+        rounds = plan.rounds
+        seconds = plan.seconds
+    }
+
+    var text: String {
+        "\(cores) cores for PostgreSQL \(postgres), services and load; \(events) events of \(Instance.tenants) tenants; "
+            + "median of \(rounds), \(seconds) s each"
+    }
+
+    var json: JSONValue {
+        [
+            "cores": .number("\(cores)"), "postgres": .string(postgres), "events": .number("\(events)"),
+            "tenants": .number("\(Instance.tenants)"), "rounds": .number("\(rounds)"), "seconds": .number("\(seconds)"),
+        ]
+    }
+}
+
 struct Table: Sendable {
+    var conditions: Conditions?
     var rows: [Row] = []
 
     var text: String {
+        (conditions.map { $0.text + "\n\n" } ?? "") + grid
+    }
+
+    private var grid: String {
         let header = ["what", "ours", "theirs", "ratio", "near", "reach", "met", "note"]
         let cells =
             [header]
@@ -76,7 +111,8 @@ struct Table: Sendable {
                 "note": row.note.map(JSONValue.string) ?? .null,
             ]
         }
-        return JSONValue.array(list).text
+        let whole: JSONValue = ["conditions": conditions?.json ?? .null, "rows": .array(list)]
+        return whole.text
     }
 
     private static func value(_ number: Double) -> JSONValue {

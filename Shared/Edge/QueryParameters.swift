@@ -1,6 +1,7 @@
 import EventSourcing
 public import Foundation
 public import Hummingbird
+import JSON
 
 /// Reads the parameters of a query string and gathers everything that is wrong with them.
 ///
@@ -48,9 +49,7 @@ public struct QueryParameters {
 
     /// Adds an error found by the caller's own reading.
     public mutating func fail(_ name: String, _ code: String, _ detail: String) {
-        errors.append(
-            FieldError(
-                pointer: "/" + name.replacing("~", with: "~0").replacing("/", with: "~1"), code: code, detail: detail))
+        errors.append(FieldError(pointer: "/" + JSONPointer.escape(name), code: code, detail: detail))
     }
 
     /// The text, nil where it is absent or empty.

@@ -15,6 +15,8 @@ public final class TokenVerifier: Sendable {
     public static let maximumTokenBytes = 8 * 1024
 
     private struct Verified {
+        /// The key that signed it, and the generation of the keys it was found in.
+        var key: String
         var generation: Int
         var claims: TokenClaims
     }
@@ -50,16 +52,17 @@ public final class TokenVerifier: Sendable {
     /// Who the token was issued to.
     public func verify(_ token: String) async throws(TokenError) -> TokenClaims {
         guard token.utf8.count <= Self.maximumTokenBytes else { throw .malformed }
-        let parts = token.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        guard parts.count == 3 else { throw .malformed }
-        let identifier = try Self.keyIdentifier(header: parts[0])
-        let (set, generation) = try await source.set(holding: identifier)
-
         let digest = SHA256.hash(data: Array(token.utf8))
-        if let known = remembered.withLock({ $0[digest] }), known.generation == generation {
+        if let known = remembered.withLock({ $0[digest] }),
+            known.generation == (try await source.set(holding: known.key)).generation
+        {
             guard now() - TokenClaims.leeway < known.claims.expiresAt else { throw .expired }
             return known.claims
         }
+        let parts = token.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        guard parts.count == 3 else { throw .malformed }
+        let key = try Self.keyIdentifier(header: parts[0])
+        let (set, generation) = try await source.set(holding: key)
         do {
             // The header names this key and ES256, and the set holds nothing but ES256 keys.
             _ = try await set.keys.verify(token, as: SignatureOnly.self)
@@ -73,7 +76,7 @@ public final class TokenVerifier: Sendable {
         try TokenClaims.checkTimes(payload: payload, now: now())
         remembered.withLock { remembered in
             if remembered.count >= Self.maximumRemembered { remembered.removeAll(keepingCapacity: true) }
-            remembered[digest] = Verified(generation: generation, claims: claims)
+            remembered[digest] = Verified(key: key, generation: generation, claims: claims)
         }
         return claims
     }

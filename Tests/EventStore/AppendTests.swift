@@ -22,6 +22,39 @@ import Testing
         }
     }
 
+    /// A session's first appends meet empty tables, and its plans outlive that.
+    @Test func `append looks up by key, however much has come since its session began`() async throws {
+        try await Store.with { store in
+            let database = try await store.database.connect()
+            try await store.appending { appender in
+                for _ in 0..<10 { _ = try await appender.append(store.intent([(store.stream(), at: 0)])) }
+                try await database.simple(
+                    """
+                    INSERT INTO main.outcomes
+                    SELECT gen_random_uuid(), n::text, now()::date, '', gen_random_uuid(), 'item', gen_random_uuid(),
+                           1, 1, 1, now()
+                    FROM generate_series(1, 50000) n;
+                    INSERT INTO main.aggregates
+                    SELECT gen_random_uuid(), 'item', gen_random_uuid(), 1, 1, '{}', now(), now()
+                    FROM generate_series(1, 50000)
+                    """)
+                for _ in 0..<20 { _ = try await appender.append(store.intent([(store.stream(), at: 0)])) }
+            }
+            // A session reports what it has read at its end.
+            try await eventually("the appends are counted") {
+                let rows = try await database.query(
+                    "SELECT sum(n_tup_ins)::int8 FROM pg_stat_user_tables WHERE schemaname = 'main' AND relname = 'events'"
+                )
+                return try rows[0].decode(0, as: Int64.self) == 30
+            }
+            let read = try await database.query(
+                "SELECT sum(seq_tup_read)::int8 FROM pg_stat_user_tables WHERE schemaname = 'main' AND relname ~ '^(outcomes|aggregates)'"
+            )
+            #expect(try read[0].decode(0, as: Int64.self) < 50_000)
+            await database.close()
+        }
+    }
+
     @Test func `a conflicting intent fails alone, and leaves no gap`() async throws {
         try await Store.with { store in
             let taken = store.stream()

@@ -150,7 +150,7 @@ extension FieldError {
 extension String {
     /// The JSON pointer of a member of the body.
     static func pointer(to key: String) -> String {
-        "/" + key.replacing("~", with: "~0").replacing("/", with: "~1")
+        "/" + JSONPointer.escape(key)
     }
 
     /// Without white space (line breaks and no-break spaces included) at either end.

@@ -18,8 +18,15 @@ enum OpsRoutes {
                 report.json, status: report.isReady ? .ok : .serviceUnavailable,
                 headers: [.cacheControl: "no-store"])
         }
+        metrics.describe(
+            MetricDefinition("closter_ready", .gauge, help: "1 where a check of /readyz has passed, at this scrape."))
         router.get("/metrics") { _, _ in
-            Response(
+            // An alert must not depend on whether anything else asks /readyz.
+            for check in await health.report().checks {
+                let isPassed = if case .passed = check.outcome { 1.0 } else { 0.0 }
+                metrics.observe("closter_ready", dimensions: [("check", check.name)]) { isPassed }
+            }
+            return Response(
                 status: .ok, headers: [.contentType: PrometheusMetrics.contentType, .cacheControl: "no-store"],
                 body: ResponseBody(byteBuffer: ByteBuffer(string: metrics.exposition())))
         }

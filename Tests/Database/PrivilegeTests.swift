@@ -9,14 +9,15 @@ import Testing
     /// not named has nothing.
     private static let meant: [String: [String: String]] = [
         "closter.migrations": all("S", "operator", "command", "projector", "query", "worker"),
-        "closter.shards": all("S", "operator", "command", "projector", "query", "worker", "append"),
+        "closter.shards": all("S", "operator", "command", "projector", "query", "worker").merging(["append": "Su"]) { $1 },
+        "closter.restores": ["operator": "S", "append": "SI"],
         "closter.tenants": ["operator": "S", "projector": "S", "append": "SI"],
         "main.events": ["append": "SI", "command": "S", "projector": "S", "operator": "S"],
         "main.aggregates": ["append": "SIU", "command": "S", "query": "S", "operator": "S"],
         "main.aggregates_import": ["append": "S"],
         "main.outcomes": ["append": "SI", "command": "S", "operator": "S"],
         "main.claims": ["append": "SID", "command": "S", "operator": "S"],
-        "main.outbox": ["append": "SI", "query": "s", "worker": "SU", "operator": "S"],
+        "main.outbox": ["append": "SIu", "query": "s", "worker": "SU", "operator": "S"],
         "main.due_intents": ["append": "SI", "worker": "SI", "operator": "S"],
         "main.import_chunks": ["append": "SID", "command": "S"],
         "main.import_lines": ["append": "SI", "command": "S", "query": "S", "operator": "S"],

@@ -43,6 +43,19 @@ import Testing
         }
     }
 
+    @Test func `metrics tell which check of readyz fails, at each scrape`() async throws {
+        let fixture = fixture
+        fixture.environment.health.register("schema") { .passed() }
+        try await fixture.application().test(.live) { client in
+            for (outcome, value) in [(HealthOutcome.failed(reason: "away"), 0), (.passed(detail: "back"), 1)] {
+                fixture.environment.health.register("database") { outcome }
+                let text = String(buffer: try await client.execute(uri: "/metrics", method: .get).body)
+                #expect(text.contains("closter_ready{check=\"database\"} \(value)\n"))
+                #expect(text.contains("closter_ready{check=\"schema\"} 1\n"))
+            }
+        }
+    }
+
     @Test func `a service without requests serves its health alone`() async throws {
         try await Edge.opsApplication(fixture.environment).test(.live) { client in
             let expected: [(HTTPRequest.Method, String, HTTPResponse.Status)] = [

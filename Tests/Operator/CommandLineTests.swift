@@ -39,7 +39,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [[], ["tenant"], ["key"], ["tenant", "member"], ["parked"]])
+    @Test(arguments: [[], ["tenant"], ["key"], ["tenant", "member"], ["parked"], ["outbox"]])
     func `shows the help where a command is missing`(command: [String]) async {
         let run = await closter(command, environment: [:])
         #expect(run.status == 0)
@@ -58,7 +58,10 @@ import Testing
         ["switches", "set", "items", "nowhere"], ["switches", "set", "things", "tables"],
         ["switches", "set", "items", "tables", "--percent", "101"],
         ["switches", "set", "default", "tables", "--tenant", "acme"],
-        ["switches", "set", "items", "tables", "--tenant", "No Slug"],
+        ["switches", "set", "items", "tables", "--tenant", "No Slug"], ["outbox", "release"],
+        ["outbox", "release", "no-uuid"], ["outbox", "settle", "--yes"],
+        ["outbox", "release", "0193a1b2-0000-7000-8000-000000000000", "--all"],
+        ["outbox", "release", "0193a1b2-0000-7000-8000-000000000000", "--kind", "a"],
     ])
     func `that makes no sense ends with 2 and one line`(arguments: [String]) async {
         let run = await closter(arguments)
@@ -72,7 +75,7 @@ import Testing
         ["import", "x.csv"], ["tenant", "create", "a", "--currency", "PLN", "--time-zone", "Europe/Warsaw"],
         ["key", "revoke", "x"], ["trace", "01900000-0000-7000-8000-000000000000"], ["tenant", "list"],
         ["rebuild", "items"], ["parked", "list"], ["switches"], ["switches", "check"],
-        ["switches", "set", "items", "tables"],
+        ["switches", "set", "items", "tables"], ["restored"], ["outbox", "list"],
     ])
     func `without a configuration ends with 2 and says what is not set`(arguments: [String]) async {
         let run = await closter(arguments, environment: [:])

@@ -49,6 +49,27 @@ public final class PrivateCluster: Sendable {
 
     public func url(database: String = "postgres") -> String { "postgresql://postgres@127.0.0.1:\(port)/\(database)" }
 
+    /// Where the server's data lie, and where its user may put other things.
+    public var data: String { "\(directory)/data" }
+    public var folder: String { directory }
+
+    /// Runs a script of `bash` as the server's user, with the server's programs at hand; it ends at the first failure,
+    /// and that is thrown with what it has said.
+    @discardableResult
+    public func run(_ script: String, _ variables: [String: String] = [:]) throws -> String {
+        let path = "\(directory)/script-\(UUID().uuidString)"
+        let settings = variables.map { "\($0.key)='\($0.value)'" }.joined(separator: "\n")
+        try "set -euo pipefail\nPATH=\(binaries):$PATH\n\(settings)\n\(script)".write(
+            toFile: path, atomically: false, encoding: .utf8)
+        do {
+            try asServer("bash \(path) > \(path).log 2>&1")
+        } catch {
+            let said = try String(contentsOfFile: "\(path).log", encoding: .utf8)
+            throw Failure(description: "\(script): \(said)")
+        }
+        return try String(contentsOfFile: "\(path).log", encoding: .utf8)
+    }
+
     /// Writes a line into postgresql.conf; in force after the next start.
     public func configure(_ name: String, _ value: String) throws {
         try asServer("echo \"\(name) = \(value)\" >> \(directory)/data/postgresql.conf")
@@ -141,7 +162,7 @@ public final class PrivateCluster: Sendable {
         guard status == 0 else { throw Failure(description: "\(command): status \(status)") }
     }
 
-    private static func freePort() throws -> UInt16 {
+    public static func freePort() throws -> UInt16 {
         let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(socket) }
         var address = sockaddr_in()

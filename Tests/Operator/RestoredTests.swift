@@ -70,7 +70,7 @@ import Testing
             #expect(run.status == 0 && run.err.isEmpty)
             #expect(
                 run.out == """
-                    the log ends at position 2, of 2026-11-28T12:00:00Z
+                    the log ends at position 2, of 2026-11-28T12:00:00.000000Z
                     a new epoch is drawn: position tokens from before are refused
                     outbox: 1 open task held now
                     outbox: 1 task not due yet, and left alone

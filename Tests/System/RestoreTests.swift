@@ -144,7 +144,7 @@ import Testing
             // What will be lost: an item and its SKU, a change, a key's end, a task that was done, and a new one.
             let lost = try await scene.item("C", key: "late")
             _ = try await instance.write("PATCH", scene.path(kept), ["title": "Jacket"])
-            _ = try await instance.write("DELETE", "/v1/keys/\(key["id"].stringValue ?? "")")
+            _ = try await instance.write("DELETE", "/v1/keys/\(key["key_id"].stringValue ?? "")")
             try await scene.complete(tasks.done)
             let lostTask = try await scene.task(dueIn: "0 s")
             #expect(try await scene.read(lost, after: lost).status == 200)

@@ -9,7 +9,9 @@ import Testing
     /// not named has nothing.
     private static let meant: [String: [String: String]] = [
         "closter.migrations": all("S", "operator", "command", "projector", "query", "worker"),
-        "closter.shards": all("S", "operator", "command", "projector", "query", "worker").merging(["append": "Su"]) { $1 },
+        "closter.shards": all("S", "operator", "command", "projector", "query", "worker").merging(["append": "Su"]) {
+            $1
+        },
         "closter.restores": ["operator": "S", "append": "SI"],
         "closter.tenants": ["operator": "S", "projector": "S", "append": "SI"],
         "main.events": ["append": "SI", "command": "S", "projector": "S", "operator": "S"],

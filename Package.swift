@@ -93,8 +93,8 @@ let package = Package(
         shared(
             "Edge",
             [
-                "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", httpTypes, hummingbird, lifecycle, logging,
-                metrics, nioCore,
+                "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", deque, httpTypes, hummingbird, lifecycle,
+                logging, metrics, nioCore, nioHTTP1, nioPosix,
             ]),
     ]
         + service(
@@ -163,7 +163,7 @@ let package = Package(
                 "Edge",
                 [
                     "Edge", "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", "TestSupport", httpTypes,
-                    hummingbird, hummingbirdTesting, lifecycle, logging, metrics, nioCore,
+                    hummingbird, hummingbirdTesting, lifecycle, logging, metrics, nioCore, nioPosix,
                 ]),
             tests(
                 "Command",

@@ -1,13 +1,27 @@
 public import Hummingbird
-import Logging
+public import Logging
 import NIOCore
 public import Runtime
 
 /// The router of a service: Hummingbird's, with this product's context.
 public typealias EdgeRouter = Router<EdgeContext>
 
-/// The application of a service.
-public typealias EdgeApplication = Application<EdgeResponder>
+/// The application of a service: its responder on sockets of this product's own transport.
+public struct EdgeApplication: ApplicationProtocol {
+    public let responder: EdgeResponder
+    public let logger: Logger
+    private let server: HTTPServer
+    private let onRunning: @Sendable (Int) async -> Void
+
+    init(_ responder: EdgeResponder, _ server: HTTPServer, onRunning: @escaping @Sendable (Int) async -> Void) {
+        self.responder = responder
+        self.server = server
+        self.onRunning = onRunning
+        logger = server.logger
+    }
+
+    public func run() async throws { try await server.run(onRunning: onRunning) }
+}
 
 /// The HTTP side of a service.
 public enum Edge {
@@ -23,9 +37,11 @@ public enum Edge {
     /// every other path is open to anybody.
     /// - Parameters:
     ///   - authenticator: nil refuses everything under `/v1`.
+    ///   - limits: what a client may ask of a connection.
     ///   - onRunning: gets the port the server listens on, which is news where the configuration says 0.
     public static func application(
         _ router: EdgeRouter, environment: ServiceProcess.Environment, authenticator: Authenticator?,
+        limits: TransportLimits = TransportLimits(),
         onRunning: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) -> EdgeApplication {
         OpsRoutes.add(to: router, health: environment.health, metrics: environment.metrics)
@@ -34,19 +50,10 @@ public enum Edge {
             authenticator: authenticator, metrics: RequestMetrics(factory: environment.metrics),
             logger: environment.logger)
         let configuration = environment.configuration
-        let logger = environment.logger
-        return Application(
-            responder: responder,
-            // Closes connections that are idle between requests; a request in flight may take longer.
-            server: .http1(configuration: .init(idleTimeout: .seconds(75))),
-            configuration: ApplicationConfiguration(
-                address: .hostname(configuration.httpHost, port: configuration.httpPort)),
-            onServerRunning: { channel in
-                let port = channel.localAddress?.port ?? configuration.httpPort
-                logger.info("listening", metadata: ["host": "\(configuration.httpHost)", "port": "\(port)"])
-                await onRunning(port)
-            },
-            logger: Self.quiet(logger))
+        let server = HTTPServer(
+            host: configuration.httpHost, port: configuration.httpPort, limits: limits,
+            dispatcher: RequestDispatcher(responder, logger: environment.logger), logger: environment.logger)
+        return EdgeApplication(responder, server, onRunning: onRunning)
     }
 
     /// A server of `/livez`, `/readyz` and `/metrics` alone, for a service that answers no requests.
@@ -55,12 +62,5 @@ public enum Edge {
         onRunning: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) -> EdgeApplication {
         application(makeRouter(), environment: environment, authenticator: nil, onRunning: onRunning)
-    }
-
-    /// The framework's own lines speak of its inside; what it has to say as a warning is kept.
-    private static func quiet(_ logger: Logger) -> Logger {
-        var logger = logger
-        if logger.logLevel < .notice, logger.logLevel > .debug { logger.logLevel = .notice }
-        return logger
     }
 }

@@ -67,6 +67,11 @@ extension Problem.Code {
         "The thing has another version than If-Match names. Read it again before you change it.")
     public static let tooLarge = Self(
         "too_large", 413, "Too large", "A body may have 1 MiB, an import's file 64 MiB.")
+    public static let requestTimeout = Self(
+        "request_timeout", 408, "Request timeout",
+        "The request did not come to its end in time. Nothing was done; the connection is closed.")
+    public static let headTooLarge = Self(
+        "head_too_large", 431, "Header too large", "The request's line and header fields may have 16 KiB together.")
     public static let unsupportedMediaType = Self(
         "unsupported_media_type", 415, "Unsupported media type",
         "Send JSON as `Content-Type: application/json`, an import as `text/csv`, neither compressed.")
@@ -105,7 +110,7 @@ extension Problem.Code {
     public static let all: [Problem.Code] = [
         badRequest, malformedJSON, invalidHeader, invalidParameter, invalidCursor, invalidPosition, unauthenticated,
         forbidden, unknownTenant, notFound, methodNotAllowed, conflict, requestInProgress, preconditionFailed, tooLarge,
-        unsupportedMediaType, invalidFields, refused, claimTaken, idempotencyKeyReused, tooManyRequests, internalError,
+        requestTimeout, headTooLarge, unsupportedMediaType, invalidFields, refused, claimTaken, idempotencyKeyReused, tooManyRequests, internalError,
         unavailable, outcomeUnknown, notYetVisible,
     ]
 
@@ -119,10 +124,12 @@ extension Problem.Code {
         case 405: methodNotAllowed
         case 409: conflict
         case 412: preconditionFailed
+        case 408: requestTimeout
         case 413: tooLarge
         case 415: unsupportedMediaType
         case 422: invalidFields
         case 429: tooManyRequests
+        case 431: headTooLarge
         case 503: unavailable
         default: status < 500 ? badRequest : internalError
         }

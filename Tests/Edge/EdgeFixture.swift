@@ -40,7 +40,10 @@ final class EdgeFixture: Sendable {
     deinit { try? FileManager.default.removeItem(at: jwks) }
 
     /// The application with a few routes, some of which only tests need.
-    func application(_ routes: (EdgeRouter) -> Void = { _ in }) -> EdgeApplication {
+    func application(
+        _ routes: (EdgeRouter) -> Void = { _ in }, limits: TransportLimits = TransportLimits(),
+        onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
+    ) -> EdgeApplication {
         let router = Edge.makeRouter()
         router.get("/v1/items") { _, context in
             let tenant = try context.tenant()
@@ -65,7 +68,8 @@ final class EdgeFixture: Sendable {
         }
         router.get("/openapi.json") { _, _ in Response.json(Array("{}".utf8)) }
         routes(router)
-        return Edge.application(router, environment: environment, authenticator: authenticator)
+        return Edge.application(
+            router, environment: environment, authenticator: authenticator, limits: limits, onRunning: onRunning)
     }
 
     var authenticator: Authenticator {

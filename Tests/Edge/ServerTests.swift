@@ -15,41 +15,50 @@ import Testing
 
     init() throws { fixture = try EdgeFixture() }
 
+    private func live(
+        _ application: ((@escaping @Sendable (Int) async -> Void) -> EdgeApplication)? = nil,
+        _ body: @escaping @Sendable (TestClient) async throws -> Void
+    ) async throws {
+        try await fixture.serve(application ?? { fixture.application(onRunning: $0) }) { port in
+            try await TestClient.withClient(host: "127.0.0.1", port: port, operation: body)
+        }
+    }
+
     @Test func `livez needs nothing, readyz tells what is wrong`() async throws {
         fixture.environment.health.register("database") { .failed(reason: "no connection") }
         let fixture = fixture
-        try await fixture.application().test(.live) { client in
-            #expect(try await client.execute(uri: "/livez", method: .get).status == .ok)
-            let down = try await client.execute(uri: "/readyz", method: .get)
+        try await live { client in
+            #expect(try await client.get("/livez").status == .ok)
+            let down = try await client.get("/readyz")
             #expect(down.status == .serviceUnavailable)
             #expect(down.headers[.contentType]?.hasPrefix("application/json") == true)
             #expect(down.json?["status"]?.stringValue == "unavailable")
             #expect(down.json?["reason"]?.stringValue == "database: no connection")
 
             fixture.environment.health.register("database") { .passed() }
-            #expect(try await client.execute(uri: "/readyz", method: .get).status == .ok)
+            #expect(try await client.get("/readyz").status == .ok)
             fixture.environment.health.beginShutdown()
-            #expect(try await client.execute(uri: "/readyz", method: .get).status == .serviceUnavailable)
-            #expect(try await client.execute(uri: "/livez", method: .get).status == .ok)
+            #expect(try await client.get("/readyz").status == .serviceUnavailable)
+            #expect(try await client.get("/livez").status == .ok)
         }
     }
 
     @Test func `metrics are Prometheus text`() async throws {
-        try await fixture.application().test(.live) { client in
-            _ = try await client.execute(uri: "/openapi.json", method: .get)
-            let response = try await client.execute(uri: "/metrics", method: .get)
+        try await live { client in
+            _ = try await client.get("/openapi.json")
+            let response = try await client.get("/metrics")
             #expect(response.headers[.contentType] == "text/plain; version=0.0.4; charset=utf-8")
-            #expect(String(buffer: response.body).contains("# TYPE closter_http_requests_total counter\n"))
+            #expect(response.body.map { String(buffer: $0) }?.contains("# TYPE closter_http_requests_total counter\n") == true)
         }
     }
 
     @Test func `metrics tell which check of readyz fails, at each scrape`() async throws {
         let fixture = fixture
         fixture.environment.health.register("schema") { .passed() }
-        try await fixture.application().test(.live) { client in
+        try await live { client in
             for (outcome, value) in [(HealthOutcome.failed(reason: "away"), 0), (.passed(detail: "back"), 1)] {
                 fixture.environment.health.register("database") { outcome }
-                let text = String(buffer: try await client.execute(uri: "/metrics", method: .get).body)
+                let text = String(buffer: try await client.get("/metrics").body ?? ByteBuffer())
                 #expect(text.contains("closter_ready{check=\"database\"} \(value)\n"))
                 #expect(text.contains("closter_ready{check=\"schema\"} 1\n"))
             }
@@ -57,35 +66,37 @@ import Testing
     }
 
     @Test func `a service without requests serves its health alone`() async throws {
-        try await Edge.opsApplication(fixture.environment).test(.live) { client in
+        let fixture = fixture
+        try await live({ Edge.opsApplication(fixture.environment, onRunning: $0) }) { client in
             let expected: [(HTTPRequest.Method, String, HTTPResponse.Status)] = [
                 (.get, "/livez", .ok), (.get, "/readyz", .ok), (.head, "/metrics", .ok),
                 (.get, "/v1/items", .notFound), (.post, "/metrics", .methodNotAllowed),
             ]
             for (method, uri, status) in expected {
-                let response = try await client.execute(uri: uri, method: method)
+                let response = try await client.execute(.init(uri, method: method))
                 #expect(response.status == status)
             }
         }
     }
 
     @Test func `HEAD, 304 and 204 have no body on the wire`() async throws {
-        let application = fixture.application { router in
+        let headers: HTTPFields = [.closterKey: fixture.publishable.text]
+        let fixture = fixture
+        let routes: @Sendable (EdgeRouter) -> Void = { router in
             router.get("/same") { _, _ in Response(status: .notModified, headers: [.eTag: "\"1\""]) }
         }
-        let headers: HTTPFields = [.closterKey: fixture.publishable.text]
-        try await application.test(.live) { client in
+        try await live({ fixture.application(routes, onRunning: $0) }) { client in
             // One connection: a body too many would be read as the next answer's head.
             for _ in 0..<3 {
-                let head = try await client.execute(uri: "/v1/items", method: .head, headers: headers)
+                let head = try await client.head("/v1/items", headers: headers)
                 #expect(head.status == .ok)
                 #expect(head.headers[.contentLength] == "29")
-                #expect(head.body.readableBytes == 0)
-                let same = try await client.execute(uri: "/same", method: .get)
+                #expect(head.body?.readableBytes ?? 0 == 0)
+                let same = try await client.get("/same")
                 #expect(same.status == .notModified)
                 #expect(same.headers[.contentLength] == nil)
-                #expect(try await client.execute(uri: "/v1/items", method: .options).status == .noContent)
-                #expect(try await client.execute(uri: "/v1/items", method: .get, headers: headers).status == .ok)
+                #expect(try await client.execute(.init("/v1/items", method: .options)).status == .noContent)
+                #expect(try await client.get("/v1/items", headers: headers).status == .ok)
             }
         }
     }
@@ -93,8 +104,8 @@ import Testing
     @Test func `a body that is too large is refused while it is still being sent`() async throws {
         let headers = try fixture.bearer("anna") + .json
         let body = ByteBuffer(repeating: 0x20, count: 3 << 20)
-        try await fixture.application().test(.live) { client in
-            let response = try await client.execute(uri: "/v1/items", method: .post, headers: headers, body: body)
+        try await live { client in
+            let response = try await client.post("/v1/items", headers: headers, body: body)
             #expect(response.status == .contentTooLarge)
             #expect(response.problem == "too_large")
         }
@@ -111,10 +122,7 @@ import Testing
             for await _ in gate { break }
             return Response.json(Array("\"done\"".utf8))
         }
-        let environment = ServiceProcess.Environment(
-            configuration: try ServiceConfiguration(service: "query", environment: [:]),
-            health: fixture.environment.health, logger: fixture.environment.logger,
-            metrics: fixture.environment.metrics)
+        let environment = fixture.environment
         let server = Edge.application(router, environment: environment, authenticator: nil) { port.yield($0) }
         let group = ServiceGroupBox(server, logger: environment.logger)
         let running = Task { try await group.run() }

@@ -32,12 +32,15 @@ struct TableSource: DocumentSource {
         _ list: ListRequest, in table: Table.Type, of tenant: TenantID
     ) async throws -> ByteBuffer {
         guard !list.findsNothing else { return try list.body([TableEntry]()) }
-        let entries = try await pool.transaction(tenant: tenant.uuid, isolation: .repeatableRead, readOnly: true) {
-            let reader = TableList<Table>(list: list, transaction: $0)
-            if let search = list.search { return try await reader.found(by: search) }
-            return try await reader.walked()
+        // A tenant's whole table is decoded: not on the event loop of a connection, where others wait.
+        return try await withTaskExecutorPreference(globalConcurrentExecutor) {
+            let entries = try await pool.transaction(tenant: tenant.uuid, isolation: .repeatableRead, readOnly: true) {
+                let reader = TableList<Table>(list: list, transaction: $0)
+                if let search = list.search { return try await reader.found(by: search) }
+                return try await reader.walked()
+            }
+            return try list.body(entries)
         }
-        return try list.body(entries)
     }
 }
 

@@ -150,6 +150,27 @@ import Testing
         }
     }
 
+    /// Writes that come before the partition would keep it from being made.
+    @Test func `of an old backup has a partition for today before anything is written`() async throws {
+        try await Self.withScene { scene in
+            try await scene.administrator.simple(
+                """
+                DO $$ DECLARE name text; BEGIN
+                    FOR name IN SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'main.outcomes'::regclass
+                                AND inhrelid <> 'main.outcomes_default'::regclass LOOP
+                        EXECUTE 'DROP TABLE ' || name;
+                    END LOOP;
+                END $$
+                """)
+            #expect(await closter(["restored"], environment: scene.environment).status == 0)
+            let today = try await scene.administrator.query(
+                """
+                SELECT to_regclass('main.outcomes_' || to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYYMMDD')) IS NOT NULL
+                """)
+            #expect(try today[0].decode(0, as: Bool.self))
+        }
+    }
+
     @Test func `to a schema that knows none asks for the migrations`() async throws {
         try await Self.withScene { scene in
             try await scene.administrator.simple("DELETE FROM closter.migrations WHERE version > 7")

@@ -29,6 +29,9 @@ CREATE INDEX outbox_ready ON main.outbox (run_at, task_id) WHERE completed_at IS
 CREATE INDEX outbox_held ON main.outbox (position, task_id) WHERE held_at IS NOT NULL;
 GRANT UPDATE (held_at, held_reason, decision, decided_by, decided_at, completed_at) ON main.outbox TO closter_append;
 
+-- A backup may be older than the partitions that were made ahead.
+GRANT EXECUTE ON FUNCTION main.rotate_outcomes(int, int) TO closter_append;
+
 GRANT CREATE ON SCHEMA main TO closter_append;
 SET ROLE closter_append;
 
@@ -51,6 +54,8 @@ BEGIN
         held_reason = format('the database was restored to position %s: it may have been performed already', log_head)
     WHERE o.completed_at IS NULL AND o.held_at IS NULL AND o.run_at <= clock_timestamp();
     GET DIAGNOSTICS held = ROW_COUNT;
+    -- Before anything is appended: a day that has begun in the default partition gets none of its own any more.
+    PERFORM main.rotate_outcomes();
     INSERT INTO closter.restores (shard, epoch, head, tasks_held, declared_by)
     VALUES ('main', new_epoch, log_head, held, requester);
     RETURN NEXT;

@@ -110,7 +110,8 @@ extension Problem.Code {
     public static let all: [Problem.Code] = [
         badRequest, malformedJSON, invalidHeader, invalidParameter, invalidCursor, invalidPosition, unauthenticated,
         forbidden, unknownTenant, notFound, methodNotAllowed, conflict, requestInProgress, preconditionFailed, tooLarge,
-        requestTimeout, headTooLarge, unsupportedMediaType, invalidFields, refused, claimTaken, idempotencyKeyReused, tooManyRequests, internalError,
+        requestTimeout, headTooLarge, unsupportedMediaType, invalidFields, refused, claimTaken, idempotencyKeyReused,
+        tooManyRequests, internalError,
         unavailable, outcomeUnknown, notYetVisible,
     ]
 

@@ -105,7 +105,10 @@ import Testing
         ("BLAH\r\n\r\n", "400 Bad Request", "bad_request"),
         ("GET / HTTP/3.7\r\n\r\n", "400 Bad Request", "bad_request"),
         ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", "400 Bad Request", "bad_request"),
-        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx", "400 Bad Request", "bad_request"),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx", "400 Bad Request",
+            "bad_request"
+        ),
         (
             "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             "400 Bad Request", "bad_request"
@@ -113,7 +116,8 @@ import Testing
         ("GET / HTTP/1.1\r\nHost : a\r\n\r\n", "400 Bad Request", "bad_request"),
         ("GET / HTTP/1.1\r\nHost: a\r\nX: \u{1}\r\n\r\n", "400 Bad Request", "bad_request"),
         (
-            "GET /\(String(repeating: "a", count: 20_000)) HTTP/1.1\r\nHost: a\r\n\r\n", "431 Request Header Fields Too Large",
+            "GET /\(String(repeating: "a", count: 20_000)) HTTP/1.1\r\nHost: a\r\n\r\n",
+            "431 Request Header Fields Too Large",
             "head_too_large"
         ),
         (
@@ -183,7 +187,7 @@ import Testing
                         let part = ByteBuffer(repeating: 0x61, count: 64 << 10)
                         while true {
                             try await writer.write(part)
-                            written.add(1)
+                            written.set(written.value + 1)
                         }
                     })
             }
@@ -191,14 +195,8 @@ import Testing
         try await fixture.serve(routes) { port in
             try await RawConnection.with(port: port) { connection in
                 try await connection.send("GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
-                // Until what lies between us is full, and nothing more is taken.
-                var last = -1
-                var still = 0
-                try await eventually("the writer waits") {
-                    still = written.value == last && last > 0 ? still + 1 : 0
-                    last = written.value
-                    return still > 20
-                }
+                // What lies between us is full, and nothing more is taken.
+                try await eventually("the writer waits") { written.isStill }
                 #expect(written.value < 1_000)
             }
         }
@@ -218,15 +216,9 @@ import Testing
         try await fixture.serve(routes) { port in
             try await RawConnection.with(port: port) { connection in
                 try await connection.send("POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: \(size)\r\n\r\n")
-                let (sent, outbound) = (Counted(), connection.outbound)
-                let sending = Task {
-                    let part = ByteBuffer(repeating: 0x61, count: 1 << 20)
-                    for _ in 0..<64 {
-                        try await outbound.write(part)
-                        sent.add(1)
-                    }
-                }
-                try await eventually("the sender waits") { !connection.isWritable }
+                let sent = Counted()
+                let sending = connection.send(ByteBuffer(repeating: 0x61, count: 1 << 20), times: 64) { sent.set($0) }
+                try await eventually("the sender waits") { sent.isStill }
                 #expect(sent.value < 64)
                 opener.yield()
                 try await sending.value
@@ -240,13 +232,17 @@ import Testing
         let (gate, opener) = AsyncStream.makeStream(of: Void.self)
         let routes: @Sendable (EdgeRouter) -> Void = { router in
             router.get("/wait") { _, _ in
-                event.yield("reading")
-                await withTaskCancellationHandler {
-                    for await _ in AsyncStream<Void>(unfolding: { try? await Task.sleep(for: .seconds(3600)) }) { break }
-                } onCancel: {
-                    event.yield("given up")
-                }
-                return Response(status: .ok)
+                Response(
+                    status: .ok,
+                    body: ResponseBody { writer in
+                        try await writer.write(ByteBuffer(string: "wait"))
+                        event.yield("reading")
+                        await withTaskCancellationHandler {
+                            for await _ in AsyncStream<Void>(unfolding: { try? await Task.sleep(for: .seconds(60)) }) {}
+                        } onCancel: {
+                            event.yield("given up")
+                        }
+                    })
             }
             router.post("/wait") { _, _ in
                 event.yield("writing")
@@ -272,9 +268,20 @@ import Testing
     }
 }
 
-/// A number that several tasks may raise.
+/// A number that grows, and a look at whether it has stopped.
 private final class Counted: Sendable {
     private let number = Atomic(0)
+    private let looks = Mutex((last: 0, same: 0))
+
     var value: Int { number.load(ordering: .relaxed) }
-    func add(_ more: Int) { number.wrappingAdd(more, ordering: .relaxed) }
+    func set(_ value: Int) { number.store(value, ordering: .relaxed) }
+
+    /// Whether it has not moved for many looks.
+    var isStill: Bool {
+        looks.withLock { looks in
+            looks.same = value == looks.last && value > 0 ? looks.same + 1 : 0
+            looks.last = value
+            return looks.same > 20
+        }
+    }
 }

@@ -52,8 +52,7 @@ extension TestClient.Response {
 /// Bytes to a server and back, as nobody's client sends them.
 final class RawConnection {
     private let channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>
-    /// For whoever sends beside.
-    let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
+    private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
     private var inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
     private var text = ""
 
@@ -85,8 +84,16 @@ final class RawConnection {
     /// No more is sent, but answers are still read.
     func endSending() { outbound.finish() }
 
-    /// Whether the kernel takes more bytes from us.
-    var isWritable: Bool { channel.channel.isWritable }
+    /// Sends a part many times, each when the kernel has taken the one before, and says how often so far.
+    func send(_ part: ByteBuffer, times: Int, _ sent: @escaping @Sendable (Int) -> Void) -> Task<Void, any Error> {
+        let channel = channel.channel
+        return Task {
+            for number in 1...times {
+                try await channel.writeAndFlush(part).get()
+                sent(number)
+            }
+        }
+    }
 
     /// Everything up to and including `mark`.
     func read(to mark: String) async throws -> String {

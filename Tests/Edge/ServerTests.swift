@@ -48,7 +48,9 @@ import Testing
             _ = try await client.get("/openapi.json")
             let response = try await client.get("/metrics")
             #expect(response.headers[.contentType] == "text/plain; version=0.0.4; charset=utf-8")
-            #expect(response.body.map { String(buffer: $0) }?.contains("# TYPE closter_http_requests_total counter\n") == true)
+            #expect(
+                response.body.map { String(buffer: $0) }?.contains("# TYPE closter_http_requests_total counter\n")
+                    == true)
         }
     }
 

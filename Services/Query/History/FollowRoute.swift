@@ -15,7 +15,6 @@ extension HistoryRoutes {
     func follow(
         after position: Int64, _ filter: FeedFilter, of tenant: Tenant, _ request: Request
     ) async throws -> Response {
-        // What is unread of a request's body would hide that its reader has gone.
         guard request.headers[.contentLength] ?? "0" == "0", request.headers[.transferEncoding] == nil else {
             throw Problem(.badRequest, "a followed feed takes no body")
         }
@@ -24,11 +23,7 @@ extension HistoryRoutes {
         guard position <= standpoint.position.position else {
             throw Problem(.invalidPosition, "the log does not reach as far: it ends at \(standpoint.position.position)")
         }
-        var headers: HTTPFields = [
-            .contentType: ServerSentEvents.mediaType, .xAccelBuffering: "no",
-            // Its end is the end of the connection: who reads a stream reads no second answer on it.
-            .connection: "close",
-        ]
+        var headers: HTTPFields = [.contentType: ServerSentEvents.mediaType, .xAccelBuffering: "no"]
         Caching.writeNever(to: &headers)
         standpoint.write(to: &headers)
         let seat = try feed.join(tenant.id, filter: filter)
@@ -37,13 +32,10 @@ extension HistoryRoutes {
             let sink = Sink(writer: writer)
             let task = Task { try await stream.run(after: position) { try await sink.writer.write($0) } }
             seat.follower.attach(task)
-            try await request.body.consumeWithInboundCloseHandler { _ in
-                try await withTaskCancellationHandler {
-                    try await task.value
-                } onCancel: {
-                    task.cancel()
-                }
-            } onInboundClosed: {
+            // The transport cancels a read whose client has gone.
+            try await withTaskCancellationHandler {
+                try await task.value
+            } onCancel: {
                 task.cancel()
             }
             try await sink.writer.finish(nil)

@@ -71,7 +71,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
         self.context = context
         executor = LoopExecutor(context.eventLoop)
         clock = ConnectionClock(context.eventLoop) { [weak self] awaited in self?.timedOut(awaited) }
-        clock?.expect(.request, within: limits.headTime)
+        clock?.expect(.request, within: limits.idleTime)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -116,9 +116,10 @@ final class HTTP1Handler: ChannelDuplexHandler {
             isLeaving = true
             if exchange == nil { context.close(promise: nil) }
         case ChannelEvent.inputClosed:
-            // A client that has said all it has to say still wants its answer.
-            if exchange == nil || lingering != nil || exchange?.isReceived == false { context.close(promise: nil) }
+            // A client that has said all it has to say still wants its answer. One that has begun to get it and one that
+            // has left look alike from here: a stream without an end must not go on for nobody.
             isLeaving = true
+            guard let exchange, exchange.isReceived, !exchange.isBegun else { return context.close(promise: nil) }
         default: context.fireUserInboundEventTriggered(event)
         }
     }
@@ -172,7 +173,11 @@ final class HTTP1Handler: ChannelDuplexHandler {
         }
         let length = head.headers.first(name: "content-length").flatMap { Int($0) }
         let isBodyAnnounced = (length ?? 0) > 0 || head.headers.contains(name: "transfer-encoding")
-        if isBodyAnnounced { clock?.expect(.body, within: limits.bodyTime, least: limits.bodyBytes) } else { clock?.rest() }
+        if isBodyAnnounced {
+            clock?.expect(.body, within: limits.bodyTime, least: limits.bodyBytes)
+        } else {
+            clock?.rest()
+        }
         if !isBodyAnnounced {
             receiving = .whole(request, ByteBuffer())
         } else if let length, length <= limits.wholeBody, !exchange.awaitsContinue {

@@ -26,7 +26,8 @@ struct HTTPServer: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard connections.add(channel) else { throw ChannelError.alreadyClosed }
-                    try HTTP1Handler.add(to: channel.pipeline.syncOperations, dispatcher, limits: limits, isSecure: false)
+                    try HTTP1Handler.add(
+                        to: channel.pipeline.syncOperations, dispatcher, limits: limits, isSecure: false)
                 }
             }
             .bind(host: host, port: port).get()

@@ -85,7 +85,7 @@ struct AppenderMachine<Waiter> {
     ) -> Settlement? {
         guard let part = parts.first else { return nil }
         switch result {
-        case .success(let outcomes): return settle(outcomes.map { .success($0) }, at: now)
+        case .success(let outcomes): return settle(outcomes.map { Self.told($0, part.doubt) }, at: now)
         case .failure(let error):
             switch error.verdict {
             case .final:
@@ -100,6 +100,15 @@ struct AppenderMachine<Waiter> {
         }
     }
 
+    /// What was lost may still be on its way to the server, and the value it wants free by the time it arrives: that it
+    /// is taken now does not say that nothing will happen. (A version that has moved never comes back.)
+    private static func told(
+        _ outcome: AppendOutcome, _ doubt: PostgresError?
+    ) -> Result<AppendOutcome, AppendFailure> {
+        if let doubt, case .claimed = outcome { return .failure(.outcomeUnknown(doubt)) }
+        return .success(outcome)
+    }
+
     private mutating func again(_ error: PostgresError, at now: ContinuousClock.Instant) -> Settlement? {
         guard let began = parts[0].began, now < began + limits.recovery else { return fail(error, at: now) }
         parts[0].pause = parts[0].backoff
@@ -111,8 +120,8 @@ struct AppenderMachine<Waiter> {
     private mutating func halve() -> Settlement? {
         let part = parts.removeFirst()
         let middle = part.entries.count / 2
-        parts.insert(
-            contentsOf: [part.entries[..<middle], part.entries[middle...]].map { Part(entries: Array($0)) }, at: 0)
+        let halves = [part.entries[..<middle], part.entries[middle...]]
+        parts.insert(contentsOf: halves.map { Part(entries: Array($0), doubt: part.doubt) }, at: 0)
         return nil
     }
 

@@ -91,6 +91,10 @@ struct AppenderMachine<Waiter> {
             case .final:
                 guard part.entries.count == 1 else { return halve() }
                 return settle(.refused(error), at: now)
+            case .unreadable:
+                parts[0].doubt = error
+                guard part.entries.count == 1 else { return halve() }
+                return fail(error, at: now)
             case .rolledBack: return fail(error, at: now)
             case .lost:
                 parts[0].doubt = error
@@ -116,7 +120,7 @@ struct AppenderMachine<Waiter> {
         return nil
     }
 
-    /// Of a part that Postgres refuses, until the intent it refuses stands alone.
+    /// Of a part that Postgres refuses, or whose answer cannot be read, until the intent to blame stands alone.
     private mutating func halve() -> Settlement? {
         let part = parts.removeFirst()
         let middle = part.entries.count / 2
@@ -161,6 +165,8 @@ extension PostgresError {
         case rolledBack
         /// The server will never take it.
         case final
+        /// The server has taken it, and its answer cannot be understood.
+        case unreadable
     }
 
     var verdict: Verdict {
@@ -168,7 +174,7 @@ extension PostgresError {
         case .connectionFailed, .closed, .poolWaitExceeded, .invalidConfiguration: .neverSent
         case .connectionLost: .lost
         case .deadlineExceeded, .cancelled: .rolledBack
-        case .decoding: .final
+        case .decoding: .unreadable
         case .server(let state):
             switch state.prefix(2) {
             case "57" where state.hasPrefix("57P"), "08": .lost

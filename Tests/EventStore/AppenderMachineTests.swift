@@ -10,6 +10,7 @@ import Testing
     private let lost = PostgresError(.connectionLost, "lost")
     private let unreachable = PostgresError(.connectionFailed, "no connection")
     private let refused = PostgresError(.server(sqlState: "22P05"), "refused")
+    private let unreadable = PostgresError(.decoding, "unreadable")
     private let locked = PostgresError(.server(sqlState: "55P03"), "locked")
 
     @Test func `it rests while nothing waits, and ends once it is closed and empty`() {
@@ -75,6 +76,17 @@ import Testing
         #expect(appender.does() == "sends c")
         #expect(appender.meetsClaims() == ["c claimed"])
         #expect(appender.does() == "rests")
+    }
+
+    /// Found by the simulation.
+    @Test func `an answer that cannot be read is no refusal`() {
+        let appender = DrivenAppender("a", "b")
+        #expect(appender.does() == "sends a b")
+        #expect(appender.meets(unreadable) == [])
+        #expect(appender.does() == "sends a")
+        #expect(appender.meets(unreadable) == ["a unknown"])
+        #expect(appender.does() == "sends b")
+        #expect(appender.meets(locked) == ["b unknown"])
     }
 
     @Test func `doubt about a batch is doubt about its halves`() {

@@ -169,6 +169,7 @@ final class Server {
             return answer(there + back, .failure(PostgresError(kind, "taken back")))
         }
         let isLost = world.chance.happens(weather.lostAfter)
+        let isUnreadable = world.chance.happens(weather.unreadable)
         let lateness = world.chance.happens(weather.late) ? world.chance.time(0...400_000) : nil
         world.later(there + (lateness ?? 0)) { [self] in
             let session = connection.session
@@ -176,6 +177,7 @@ final class Server {
             if session.isAlive, isUp {
                 session.silentSince = world.now
                 result = execute(session)
+                if isUnreadable { result = .failure(PostgresError(.decoding, "unreadable")) }
                 world.note("\(process.name): \(what())\(lateness == nil ? "" : ", late")")
             }
             guard lateness == nil else {

@@ -7,6 +7,8 @@ struct Weather {
     /// The connection is lost, and the statement arrives all the same, later.
     var late = 0
     var rolledBack = 0
+    /// It took effect, and the answer cannot be read.
+    var unreadable = 0
     var slow = 0
     var connectFails = 0
     // Of notifications.
@@ -42,6 +44,7 @@ struct Weather {
         lostAfter = draw(600, &chance)
         late = draw(400, &chance)
         rolledBack = draw(600, &chance)
+        unreadable = draw(200, &chance)
         slow = draw(600, &chance)
         connectFails = draw(3000, &chance)
         bellLost = draw(8000, &chance)

@@ -33,7 +33,11 @@ struct RunnerMachine {
     func asked(isLeader: Bool) -> Action { isLeader ? .lead : .endFrozen }
 
     /// - Parameter hasEnded: whether there was a frozen leader, whose lock is free now.
-    func looked(hasEnded: Bool) -> Action { hasEnded ? .takeLead : .standBy(standbyInterval) }
+    mutating func looked(hasEnded: Bool) -> Action {
+        guard !hasEnded else { return .takeLead }
+        policy.rested()
+        return .standBy(standbyInterval)
+    }
 
     /// The lead has come to an end.
     mutating func left(_ step: RetryPolicy.Step, _ policy: RetryPolicy) -> Action {

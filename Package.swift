@@ -195,6 +195,9 @@ let package = Package(
                     "Documents", "EventSourcing", "Identity", "JSON", "Postgres", "Projector", "TestSupport",
                     asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess, system,
                 ]),
+            tests(
+                "Simulation",
+                ["EventSourcing", "EventStore", "Events", "JSON", "Postgres", "Projector", "TestSupport", logging]),
             tests("Faults", ["Documents", "EventSourcing", "JSON", "Postgres", "Projector", "TestSupport", logging]),
         ]
 )

@@ -50,9 +50,9 @@ struct ProjectorEngine: Sendable {
     func run() async {
         let (shard, logger) = (settings.shard, logger)
         let connect = Self.connect(database, logger)
-        let bell = Wakeup()
+        let (bell, demand) = (Wakeup(), Wakeup())
         let bus = EventBus(
-            window: LogWindow(settings.window, readAhead: settings.batch.events * 2))
+            window: LogWindow(settings.window, readAhead: settings.batch.events * 2), demand: demand.set)
         let readers = Doorbell(pool: pool, channel: shard.readChannel, interval: settings.coalescing, logger: logger)
         let rings = settings.doorbell
         let requests = RequestBell()
@@ -62,8 +62,8 @@ struct ProjectorEngine: Sendable {
             changed: { if rings { readers.ring() } },
             status: status, logger: logger)
         let tail = Tail(
-            bus: bus, reader: LogReader(shard: shard, connect: connect), limit: settings.batch, bell: bell,
-            logger: logger)
+            bus: bus, reader: LogReader(shard: shard, connect: connect), limit: settings.batch, demand: demand,
+            bell: bell, logger: logger)
         let supervisor = Supervisor(
             projections: projections, census: Census(shard: shard, pool: pool), surroundings: surroundings,
             interval: settings.census)

@@ -15,7 +15,7 @@ import Synchronization
 ///   nothing happens twice.
 /// - Two intents on one stream, key or claim never share a batch.
 ///
-/// The appender has a connection of its own, outside pipeline mode.
+/// The appender has a connection of its own, outside pipeline mode. What it does when is `AppenderMachine`'s to say.
 public final class Appender: Sendable {
     public struct Limits: Sendable {
         public var batchCount = 64
@@ -30,7 +30,7 @@ public final class Appender: Sendable {
         public init() {}
     }
 
-    /// What a batch took, for metrics.
+    /// What a batch, or a part of one that had to be divided, took: for metrics.
     public struct Report: Sendable {
         public var intents: Int
         public var events: Int
@@ -46,15 +46,10 @@ public final class Appender: Sendable {
 
     private typealias Waiter = CheckedContinuation<Result<AppendOutcome, AppendFailure>, Never>
 
-    private struct Entry {
-        var intent: Intent
-        var waiter: Waiter
-    }
-
     private struct State {
-        var queue: BatchQueue<Entry>
-        var idle: CheckedContinuation<Void, Never>?
-        var isClosed = false
+        var machine: AppenderMachine<Waiter>
+        /// While the appender rests.
+        var rest: CheckedContinuation<Void, Never>?
     }
 
     /// - Parameter observe: called after each batch, on the appender's task; it must be quick.
@@ -66,31 +61,17 @@ public final class Appender: Sendable {
         self.limits = limits
         self.logger = logger
         self.observe = observe
-        state = Mutex(State(queue: BatchQueue(maximumCount: limits.batchCount, maximumBytes: limits.batchBytes)))
+        state = Mutex(State(machine: AppenderMachine(limits)))
     }
 
     /// Appends an intent and waits for its outcome.
     public func append(_ intent: Intent) async throws(AppendFailure) -> AppendOutcome {
         try await withCheckedContinuation { (waiter: Waiter) in
-            var refused: AppendFailure?
-            let idle = state.withLock { state -> CheckedContinuation<Void, Never>? in
-                guard !state.isClosed else {
-                    refused = .closed
-                    return nil
-                }
-                guard state.queue.count < limits.queueCount else {
-                    refused = .overloaded
-                    return nil
-                }
-                state.queue.enqueue(
-                    .init(
-                        entry: Entry(intent: intent, waiter: waiter), resources: intent.resources,
-                        bytes: intent.byteCount))
-                defer { state.idle = nil }
-                return state.idle
+            do throws(AppendFailure) {
+                try wake { machine throws(AppendFailure) in try machine.add(intent, waiter) }
+            } catch {
+                waiter.resume(returning: .failure(error))
             }
-            if let refused { waiter.resume(returning: .failure(refused)) }
-            idle?.resume()
         }.get()
     }
 
@@ -98,142 +79,77 @@ public final class Appender: Sendable {
     public func run() async {
         var connection: PostgresConnection?
         await withTaskCancellationHandler {
-            while let batch = await nextBatch() {
-                await perform(batch, on: &connection)
+            steps: while true {
+                switch state.withLock({ $0.machine.next(at: .now) }) {
+                case .send(let intents): settle(await send(intents, on: &connection))
+                case .pause(let duration): await Self.pause(duration)
+                case .rest: await rest()
+                case .end: break steps
+                }
             }
         } onCancel: {
-            close()
+            wake { $0.close() }
         }
         await connection?.close()
     }
 
-    private func close() {
-        let idle = state.withLock { state in
-            state.isClosed = true
-            defer { state.idle = nil }
-            return state.idle
+    /// Changes what there is to do, and lets the appender look.
+    private func wake<Failure>(
+        _ change: (inout AppenderMachine<Waiter>) throws(Failure) -> Void
+    ) throws(Failure) {
+        let rest = try state.withLock { state throws(Failure) in
+            try change(&state.machine)
+            defer { state.rest = nil }
+            return state.rest
         }
-        idle?.resume()
+        rest?.resume()
     }
 
-    /// nil once closed and empty.
-    private func nextBatch() async -> [Entry]? {
-        while true {
-            let (batch, isClosed) = state.withLock { ($0.queue.next(), $0.isClosed) }
-            if !batch.isEmpty { return batch }
-            if isClosed { return nil }
-            await withCheckedContinuation { (idle: CheckedContinuation<Void, Never>) in
-                let isNeeded = state.withLock { state in
-                    let isNeeded = state.queue.count > 0 || state.isClosed
-                    if !isNeeded { state.idle = idle }
-                    return isNeeded
-                }
-                if isNeeded { idle.resume() }
+    private func rest() async {
+        await withCheckedContinuation { (rest: CheckedContinuation<Void, Never>) in
+            let isNeeded = state.withLock { state in
+                let isNeeded = state.machine.canRest
+                if isNeeded { state.rest = rest }
+                return isNeeded
             }
+            if !isNeeded { rest.resume() }
         }
     }
 
-    private func perform(_ batch: [Entry], on connection: inout PostgresConnection?) async {
-        let started = ContinuousClock.now
-        let intents = batch.map(\.intent)
-        let results = await send(intents[...], on: &connection)
-        var conflicts = 0
-        for (entry, result) in zip(batch, results) {
-            if case .success(.conflict) = result { conflicts += 1 }
-            entry.waiter.resume(returning: result)
-        }
-        observe(
-            Report(
-                intents: intents.count, events: intents.reduce(0) { $0 + $1.eventCount }, conflicts: conflicts,
-                duration: .now - started))
-    }
-
-    /// One result per intent. A batch that Postgres refuses is halved until the intent it refuses stands alone.
     private func send(
-        _ intents: ArraySlice<Intent>, on connection: inout PostgresConnection?
-    ) async -> [Result<AppendOutcome, AppendFailure>] {
-        do throws(AppendFailure) {
-            return try await sendWhole(Array(intents), on: &connection).map { .success($0) }
-        } catch .refused where intents.count > 1 {
-            let middle = intents.startIndex + intents.count / 2
-            let first = await send(intents[..<middle], on: &connection)
-            return first + (await send(intents[middle...], on: &connection))
+        _ intents: [Intent], on connection: inout PostgresConnection?
+    ) async -> Result<[AppendOutcome], PostgresError> {
+        do throws(PostgresError) {
+            let live: PostgresConnection
+            if let open = connection, open.isOpen {
+                live = open
+            } else {
+                await connection?.close()
+                connection = nil
+                live = try await PostgresConnection.connect(configuration, logger: logger)
+                connection = live
+            }
+            let rows = try await live.query(
+                AppendStatement.make(intents), deadline: limits.statement, cancellable: false)
+            return .success(try AppendStatement.outcomes(rows, of: intents))
         } catch {
-            return intents.map { _ in .failure(error) }
+            return .failure(error)
         }
     }
 
-    private func sendWhole(
-        _ intents: [Intent], on connection: inout PostgresConnection?
-    ) async throws(AppendFailure) -> [AppendOutcome] {
-        let statement = AppendStatement.make(intents)
-        let deadline = ContinuousClock.now + limits.recovery
-        var wasSent = false
-        var backoff = Duration.milliseconds(20)
-        while true {
-            do throws(PostgresError) {
-                let live: PostgresConnection
-                if let open = connection, open.isOpen {
-                    live = open
-                } else {
-                    await connection?.close()
-                    connection = nil
-                    live = try await PostgresConnection.connect(configuration, logger: logger)
-                    connection = live
-                }
-                let rows = try await live.query(statement, deadline: limits.statement, cancellable: false)
-                return try AppendStatement.outcomes(rows, of: intents)
-            } catch {
-                switch error.verdict {
-                case .final: throw .refused(error)
-                case .rolledBack: throw wasSent ? .outcomeUnknown(error) : .unavailable(error)
-                case .lost: wasSent = true
-                case .neverSent: break
-                }
-                guard ContinuousClock.now < deadline else {
-                    throw wasSent ? .outcomeUnknown(error) : .unavailable(error)
-                }
+    private func settle(_ result: Result<[AppendOutcome], PostgresError>) {
+        guard let settlement = state.withLock({ $0.machine.answered(result, at: .now) }) else {
+            if case .failure(let error) = result {
                 logger.warning("append is tried again", metadata: ["error": "\(error)"])
-                await Self.pause(backoff)
-                backoff = min(backoff * 2, .milliseconds(500))
             }
+            return
         }
+        for (waiter, result) in settlement.answers { waiter.resume(returning: result) }
+        observe(settlement.report)
     }
 
     /// A pause that cancelling does not shorten: a batch that was sent is seen through.
     private static func pause(_ duration: Duration) async {
         await Task.detached { try? await Task.sleep(for: duration) }.value
-    }
-}
-
-extension Intent {
-    var eventCount: Int { changes.reduce(0) { $0 + $1.events.count } }
-}
-
-extension PostgresError {
-    /// What a failure says about the batch that met it.
-    enum Verdict {
-        case neverSent
-        /// The connection or the session ended around it: it may have been committed.
-        case lost
-        /// The server took it back for a reason that passes: a lock, a deadline, a full disk, a read-only standby.
-        case rolledBack
-        /// The server will never take it.
-        case final
-    }
-
-    var verdict: Verdict {
-        switch kind {
-        case .connectionFailed, .closed, .poolWaitExceeded, .invalidConfiguration: .neverSent
-        case .connectionLost: .lost
-        case .deadlineExceeded, .cancelled: .rolledBack
-        case .decoding: .final
-        case .server(let state):
-            switch state.prefix(2) {
-            case "57" where state.hasPrefix("57P"), "08": .lost
-            case "40", "53", "55", "57", "58", "25": .rolledBack
-            default: .final
-            }
-        }
     }
 }

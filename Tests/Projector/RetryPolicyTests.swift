@@ -27,6 +27,39 @@ import Testing
         #expect(policy.failed(.defect("x"), count: 1000) == .stop)
     }
 
+    /// Found by the simulation.
+    @Test(arguments: [BatchFailure.defect("x"), .poisoned("x")])
+    func `a server that was away uses up nobody's attempts`(failure: BatchFailure) {
+        var policy = RetryPolicy(limit: 1000, attempts: 2)
+        for _ in 0..<10 { _ = policy.failed(.connectionLost("x"), count: 1) }
+        let steps = [policy.failed(failure, count: 1), policy.failed(failure, count: 1)]
+        #expect(steps == [.again(after: .seconds(5)), .stop])
+    }
+
+    /// Found by the simulation.
+    @Test func `a poisoned event uses up no attempts of what no event is to blame for`() {
+        var policy = RetryPolicy(limit: 1, attempts: 2)
+        let steps = [
+            policy.failed(.poisoned("x"), count: 1), policy.failed(.defect("x"), count: 1),
+            policy.failed(.poisoned("x"), count: 1),
+        ]
+        #expect(steps == [.again(after: .milliseconds(50)), .again(after: .milliseconds(100)), .stop])
+    }
+
+    /// Found by the simulation.
+    @Test func `a standby that is answered starts counting anew`() {
+        var machine = RunnerMachine(RetryPolicy(limit: 1000, attempts: 2), standbyInterval: .milliseconds(7))
+        let actions = [
+            machine.failed(.defect("x")), machine.asked(isLeader: false), machine.looked(hasEnded: false),
+            machine.failed(.defect("x")), machine.failed(.defect("x")),
+        ]
+        #expect(
+            actions == [
+                .reconnect(after: .milliseconds(50)), .endFrozen, .standBy(.milliseconds(7)),
+                .reconnect(after: .milliseconds(50)), .end(isStopped: true),
+            ])
+    }
+
     @Test func `too much that is parked stops at once, and a generation that was dropped ends`() {
         var policy = RetryPolicy(limit: 1000)
         #expect(policy.failed(.overflow(limit: 3), count: 1000) == .stop)

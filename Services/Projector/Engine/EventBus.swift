@@ -3,22 +3,28 @@ import Synchronization
 
 /// The in-process event bus: what the tail has read, handed to every generation that this process leads.
 final class EventBus: Sendable {
+    /// Tells somebody to look again; it must be quick.
+    typealias Wake = @Sendable () -> Void
+
     private struct State {
         var window: LogWindow
-        var readers: [GenerationID: Wakeup] = [:]
+        var readers: [GenerationID: Wake] = [:]
     }
 
     private let state: Mutex<State>
-    /// Set when a reader is about to run dry.
-    private let demand = Wakeup()
+    private let demand: Wake
 
-    init(window: LogWindow) { state = Mutex(State(window: window)) }
+    /// - Parameter demand: called when a reader is about to run dry.
+    init(window: LogWindow, demand: @escaping Wake) {
+        state = Mutex(State(window: window))
+        self.demand = demand
+    }
 
     // MARK: Readers
 
-    /// Enters a reader; `wakeup` is set whenever there is more.
-    func join(_ reader: GenerationID, wakeup: Wakeup) {
-        state.withLock { $0.readers[reader] = wakeup }
+    /// Enters a reader; `wake` is called whenever there is more.
+    func join(_ reader: GenerationID, wake: @escaping Wake) {
+        state.withLock { $0.readers[reader] = wake }
     }
 
     func leave(_ reader: GenerationID) {
@@ -32,31 +38,27 @@ final class EventBus: Sendable {
         let (answer, wantsMore) = state.withLock { state in
             (state.window.next(after: position, limit: limit), state.window.wantsMore)
         }
-        if wantsMore { demand.set() }
+        if wantsMore { demand() }
         return answer
     }
 
     // MARK: The tail
 
-    /// Where to read on, once a reader wants it; nil when the task is cancelled.
-    func nextRead() async -> Int64? {
-        while !Task.isCancelled {
-            if let position = state.withLock({ $0.window.wantsMore ? $0.window.end : nil }) { return position }
-            await demand.wait()
-        }
-        return nil
-    }
+    /// Where to read on; nil while no reader wants more.
+    var wanted: Int64? { state.withLock { $0.window.wantsMore ? $0.window.end : nil } }
 
+    /// Nothing happens where nothing is new.
     func publish(_ batch: EventBatch) {
+        guard !batch.isEmpty else { return }
         let readers = state.withLock { state in
             state.window.append(batch)
             return Array(state.readers.values)
         }
-        for reader in readers { reader.set() }
+        for wake in readers { wake() }
     }
 
     /// Lets every reader look around, though there is nothing new.
     func wakeReaders() {
-        for reader in state.withLock({ Array($0.readers.values) }) { reader.set() }
+        for wake in state.withLock({ Array($0.readers.values) }) { wake() }
     }
 }

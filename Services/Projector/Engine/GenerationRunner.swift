@@ -27,7 +27,7 @@ struct Surroundings: Sendable {
     var logger: Logger
 }
 
-/// Keeps one generation up to date, or stands by to: the loop around a pure fold.
+/// Keeps one generation up to date, or stands by to: performs what `RunnerMachine` and `LeaderMachine` say.
 ///
 /// Its connection holds the advisory lock that makes it the leader and carries every write: when it is lost, so is the
 /// leadership. The checkpoint's compare-and-set fences a leader that was frozen meanwhile.
@@ -41,9 +41,6 @@ struct GenerationRunner<P: Projection>: Sendable {
     private let logger: Logger
     private let metrics: RunnerMetrics
 
-    /// The longest a statement of the runner may take; a batch takes milliseconds.
-    private static var deadline: Duration { .seconds(30) }
-
     init(_ generation: GenerationID, table: String, _ surroundings: Surroundings) {
         self.generation = generation
         self.table = table
@@ -55,29 +52,68 @@ struct GenerationRunner<P: Projection>: Sendable {
         metrics = RunnerMetrics(generation)
     }
 
-    /// Until the task is cancelled, or the projection must be stopped.
+    /// Until the task is cancelled, or there is nothing to lead, or the projection must be stopped.
     func run() async {
-        var policy = RetryPolicy(limit: surroundings.limit.events)
+        var machine = RunnerMachine(
+            RetryPolicy(limit: surroundings.limit.events), standbyInterval: surroundings.standbyInterval)
+        var connection: PostgresConnection?
+        var action = RunnerMachine.Action.connect
         while !Task.isCancelled {
-            let step: RetryPolicy.Step
             do {
-                let connection = try await surroundings.connect()
-                step = try await serve(connection, &policy)
-                await connection.close()
+                action = try await perform(action, by: &machine, on: &connection)
+                if case .end = action { return }
             } catch {
                 if Task.isCancelled { break }
                 let failure = BatchFailure(error)
-                step = policy.failed(failure, count: 1)
+                action = machine.failed(failure)
                 logger.warning("cannot lead or stand by", metadata: ["error": "\(failure.description)"])
-                if step == .stop { surroundings.status.stop(generation, reason: failure.description) }
+                if action == .end(isStopped: true) {
+                    surroundings.status.stop(generation, reason: failure.description)
+                }
             }
-            if step == .stop || step == .end { return }
+        }
+        await connection?.close()
+    }
+
+    private func perform(
+        _ action: RunnerMachine.Action, by machine: inout RunnerMachine, on connection: inout PostgresConnection?
+    ) async throws -> RunnerMachine.Action {
+        switch action {
+        case .connect:
+            connection = try await surroundings.connect()
+            return machine.connected()
+        case .takeLead:
+            guard let leadership = leadership(connection) else { return .connect }
+            return machine.asked(isLeader: try await leadership.take())
+        case .endFrozen:
+            guard let leadership = leadership(connection) else { return .connect }
+            surroundings.status.set(generation, .standby)
+            let hasEnded = try await leadership.endFrozen()
+            if hasEnded { logger.warning("the leader was silent for too long: its session was ended") }
+            return machine.looked(hasEnded: hasEnded)
+        case .standBy(let duration):
+            await pause(duration)
+            return .takeLead
+        case .lead:
+            guard let connection else { return .connect }
+            return try await lead(connection, &machine)
+        case .reconnect(let duration):
+            await connection?.close()
+            connection = nil
             surroundings.status.set(generation, .connecting)
-            switch step {
-            case .stop, .end: return
-            case .stepDown: await pause(surroundings.standbyInterval)
-            case .again(let duration), .reconnect(let duration): await pause(duration)
-            }
+            await pause(duration)
+            return .connect
+        case .end:
+            await connection?.close()
+            connection = nil
+            return action
+        }
+    }
+
+    private func leadership(_ connection: PostgresConnection?) -> Leadership? {
+        connection.map {
+            Leadership(
+                lock: surroundings.shard.leadershipLock(generation), connection: $0, patience: surroundings.patience)
         }
     }
 
@@ -86,156 +122,67 @@ struct GenerationRunner<P: Projection>: Sendable {
         try? await Task.sleep(for: duration)
     }
 
-    /// Stands by until the lock is free, then leads on this connection.
-    private func serve(_ connection: PostgresConnection, _ policy: inout RetryPolicy) async throws -> RetryPolicy.Step {
-        let leadership = Leadership(
-            lock: surroundings.shard.leadershipLock(generation), connection: connection, patience: surroundings.patience
-        )
-        while !Task.isCancelled {
-            if try await leadership.take() { return try await lead(connection, &policy) }
-            surroundings.status.set(generation, .standby)
-            if try await leadership.endFrozen() {
-                logger.warning("the leader was silent for too long: its session was ended")
-            } else {
-                await pause(surroundings.standbyInterval)
-            }
-        }
-        return .stepDown
-    }
-
-    /// How far the generation has come, by what is committed.
-    private struct Standing: Sendable {
-        var position: Int64
-        var parking: Parking
-    }
-
-    /// While one batch is being written the next is loaded and folded.
-    private func lead(_ connection: PostgresConnection, _ policy: inout RetryPolicy) async throws -> RetryPolicy.Step {
+    private func lead(
+        _ connection: PostgresConnection, _ runner: inout RunnerMachine
+    ) async throws -> RunnerMachine.Action {
         let store = ProjectionStore<P>(
             shard: surroundings.shard, generation: generation, table: table, connection: connection)
         let reader = LogReader(shard: surroundings.shard, connect: surroundings.connect)
+        let errands = Errands(
+            store: store, reader: reader,
+            repairs: Repairs(shard: surroundings.shard, generation: generation, table: table), metrics: metrics,
+            logger: logger, changed: surroundings.changed)
         let wakeup = Wakeup()
-        var standing = Standing(position: try await store.checkpoint(), parking: try await store.parking())
-        // Where the next batch begins: beyond the checkpoint while a batch is being written.
-        var ahead = standing.position
-        var writing: Flight?
-        var refusal: Refusal?
-        // Up to which ring of the bell requests have been looked for.
-        var answered = 0
-        surroundings.bus.join(generation, wakeup: wakeup)
+        let standing = LeaderMachine<P>.Standing(
+            position: try await store.checkpoint(), parking: try await store.parking())
+        var machine = LeaderMachine<P>(standing, runner.policy)
+        // What was sent is awaited, also when the runner's task is cancelled.
+        var writing: Task<Void, any Error>?
+        surroundings.bus.join(generation, wake: wakeup.set)
         surroundings.status.set(generation, .leading)
         logger.info("leading", metadata: ["position": "\(standing.position)"])
         defer {
             surroundings.bus.leave(generation)
-            logger.info("no longer leading", metadata: ["position": "\(standing.position)"])
+            logger.info("no longer leading", metadata: ["position": "\(machine.standing.position)"])
         }
+        var action = LeaderMachine<P>.Action.turn
         while !Task.isCancelled {
-            guard connection.isOpen else { return .reconnect(after: .zero) }
-            var count = 1
             do {
-                let asked = surroundings.requests.count
-                if asked != answered, writing == nil {
-                    standing.parking = try await errands(standing, store, reader)
-                    answered = asked
-                }
-                // Where somebody has asked, what is under way is awaited first.
-                let batch = asked == answered ? try await next(after: ahead, policy.limit, reader) : nil
-                count = batch?.events.count ?? 1
-                var prepared: Prepared?
-                if let batch {
-                    let parking = writing?.prepared.parking ?? standing.parking
-                    prepared = try await prepare(batch, parking, refusal, after: writing?.prepared, store, reader)
-                }
-                if let flight = writing {
+                switch action {
+                case .turn: action = machine.turn(isOpen: connection.isOpen, asked: surroundings.requests.count)
+                case .errands(let standing): action = machine.ran(try await errands.run(at: standing))
+                case .look(let position, let limit):
+                    action = machine.looked(try await next(after: position, limit, reader))
+                case .prepare(let order): action = machine.prepared(try await prepare(order, store, reader))
+                case .write(let batch):
+                    writing = Task { try await write(batch, store) }
+                    action = .turn
+                case .land:
+                    let task = writing
                     writing = nil
-                    count = flight.prepared.batch.events.count
-                    standing = try await flight.landed()
-                    policy.succeeded()
-                } else if batch == nil {
+                    try await task?.value
+                    action = machine.landed()
+                case .wait:
                     await wakeup.wait()
-                }
-                if let prepared {
-                    ahead = prepared.batch.last
-                    writing = write(prepared, store)
+                    action = .turn
+                case .examine: action = machine.examined(try await store.status(), try await store.parking())
+                case .recover(let incident):
+                    report(incident)
+                    guard case .again(let duration) = incident.step else {
+                        return runner.left(incident.step, machine.policy)
+                    }
+                    await pause(duration)
+                    action = .turn
+                case .leave(let step): return runner.left(step, machine.policy)
                 }
             } catch {
-                var error = error
-                if let flight = writing {
-                    writing = nil
-                    do {
-                        standing = try await flight.landed()
-                        policy.succeeded()
-                    } catch let earlier {
-                        error = earlier
-                        count = flight.prepared.batch.events.count
-                    }
-                }
-                ahead = standing.position
                 if Task.isCancelled { break }
-                let failure = BatchFailure(error)
-                var step = policy.failed(failure, count: count)
-                if step == .stop, case .poisoned(let reason) = failure {
-                    step = await refuse(reason, &refusal, &standing, store, &policy)
-                }
-                report(failure, step, after: standing.position, count: count)
-                guard case .again(let duration) = step else { return step }
-                await pause(duration)
+                action = machine.failed(BatchFailure(error))
             }
         }
-        if let landed = try? await writing?.landed() { standing = landed }
+        if let writing, (try? await writing.value) != nil { _ = machine.landed() }
         await reader.close()
-        return .stepDown
-    }
-
-    /// What is done between two batches while none is being written, because somebody has asked for it. What goes
-    /// wrong with it is tried again at the next ring, and never blamed on an event that comes.
-    ///
-    /// - Returns: what is parked and skipped now.
-    private func errands(
-        _ standing: Standing, _ store: ProjectionStore<P>, _ reader: LogReader
-    ) async throws -> Parking {
-        do {
-            let unparking = Unparking<P>(
-                store: store, reader: reader, position: standing.position, metrics: metrics, logger: logger,
-                changed: surroundings.changed)
-            try await unparking.run(skipped: standing.parking.skipped)
-            let repairs = Repairs<P>(shard: surroundings.shard, generation: generation, table: table)
-            if try await repairs.run(store, at: standing.position) > 0 { surroundings.changed() }
-        } catch {
-            let failure = BatchFailure(error)
-            switch failure {
-            case .fenced, .connectionLost, .dropped: throw failure
-            case .transient, .poisoned, .defect, .overflow, .gap:
-                logger.error("a request failed", metadata: ["error": "\(failure.description)"])
-            }
-        }
-        return try await store.parking()
-    }
-
-    /// The event after the checkpoint has failed alone, as often as is tried: from now on it is refused, and so parked
-    /// when its turn comes.
-    ///
-    /// - Returns: `.stop` where a generation that is being built would not be whole, or where the event cannot be
-    ///   parked either.
-    private func refuse(
-        _ reason: String, _ refusal: inout Refusal?, _ standing: inout Standing, _ store: ProjectionStore<P>,
-        _ policy: inout RetryPolicy
-    ) async -> RetryPolicy.Step {
-        let position = standing.position + 1
-        guard refusal?.position != position, !standing.parking.skipped.contains(position) else { return .stop }
-        do {
-            switch try await store.status() {
-            case .live, .retired: break
-            case .filling, .building: return .stop
-            case nil: return .end
-            }
-            // Somebody may have decided about it meanwhile, for another generation.
-            standing.parking = try await store.parking()
-            refusal = Refusal(position: position, reason: reason)
-            return .again(after: .zero)
-        } catch {
-            return policy.failed(BatchFailure(error), count: 1)
-        }
+        return runner.left(.stepDown, machine.policy)
     }
 
     /// From the bus, or from the log where the bus has forgotten it; nil where there is nothing yet.
@@ -250,81 +197,40 @@ struct GenerationRunner<P: Projection>: Sendable {
         }
     }
 
-    /// A batch that is folded and waits to be written.
-    private struct Prepared: Sendable {
-        var batch: EventBatch
-        var rows: [P.Output]
-        var tenants: Set<TenantID>
-        var parked: [ParkedEvent]
-        /// Once it is written.
-        var parking: Parking
-        /// What the batch has made of the groups it touches.
-        var groups: [GroupKey: P.Group]
-        var touching: Int
-        var load: Duration
-        var fold: Duration
-    }
-
-    /// A batch that is being written. What was sent is awaited, also when the runner's task is cancelled.
-    private struct Flight: Sendable {
-        var prepared: Prepared
-        var task: Task<Void, any Error>
-
-        /// How far the generation has come, once it is committed.
-        func landed() async throws -> Standing {
-            try await task.value
-            return Standing(position: prepared.batch.last, parking: prepared.parking)
-        }
-    }
-
-    /// Loads and folds. Groups that the batch before has touched are taken from it: it may not be committed yet. If it
-    /// is not in the end, the compare-and-set keeps this one out too.
     private func prepare(
-        _ batch: EventBatch, _ parking: Parking, _ refusal: Refusal?, after earlier: Prepared?,
-        _ store: ProjectionStore<P>, _ reader: LogReader
-    ) async throws -> Prepared {
+        _ order: LeaderMachine<P>.Order, _ store: ProjectionStore<P>, _ reader: LogReader
+    ) async throws -> PreparedBatch<P> {
         let clock = ContinuousClock()
         let started = clock.now
-        var fold = try BatchFold<P>(batch, parking: parking, refusal: refusal)
-        guard fold.parked.isEmpty || fold.parking.count <= surroundings.parkedLimit else {
-            throw BatchFailure.overflow(limit: surroundings.parkedLimit)
-        }
-        let known = earlier?.groups ?? [:]
-        let wanted = fold.toLoad
-        var groups = try await store.load(wanted.filter { known[$0] == nil }, on: reader)
-        for key in wanted { if let group = known[key] { groups[key] = group } }
-        fold.restore(groups)
-        let recall = fold.toRecall
-        if !recall.isEmpty {
-            try fold.recall(
-                try await reader.history(of: recall.map { ($0.key.tenant, $0.stream) }, through: batch.previous))
+        var preparation = try Preparation<P>(order, parkedLimit: surroundings.parkedLimit)
+        preparation.restore(try await store.load(preparation.toLoad, on: reader))
+        let streams = preparation.toRecall
+        if !streams.isEmpty {
+            try preparation.recall(try await reader.history(of: streams, through: order.batch.previous))
         }
         let loaded = clock.now
-        let (rows, tenants) = try fold.fold()
-        return Prepared(
-            batch: fold.batch, rows: rows, tenants: tenants, parked: fold.parked, parking: fold.parking,
-            groups: fold.groups, touching: fold.touching, load: loaded - started, fold: clock.now - loaded)
+        var batch = try preparation.finish()
+        batch.load = loaded - started
+        batch.fold = clock.now - loaded
+        return batch
     }
 
     /// Writes, moves the checkpoint, and rings.
-    private func write(_ prepared: Prepared, _ store: ProjectionStore<P>) -> Flight {
-        let task = Task {
-            let clock = ContinuousClock()
-            let started = clock.now
-            let isWritten = try await store.write(
-                prepared.rows, tenants: prepared.tenants, parked: prepared.parked, batch: prepared.batch)
-            guard isWritten else { throw BatchFailure.fenced }
-            let took = clock.now - started
-            surroundings.changed()
-            metrics.committed(
-                prepared.batch, rows: prepared.rows.count, parked: prepared.parked.count, load: prepared.load,
-                fold: prepared.fold, write: took)
-            log(prepared, duration: prepared.load + prepared.fold + took)
-        }
-        return Flight(prepared: prepared, task: task)
+    private func write(_ prepared: PreparedBatch<P>, _ store: ProjectionStore<P>) async throws {
+        let clock = ContinuousClock()
+        let started = clock.now
+        let isWritten = try await store.write(
+            prepared.rows, tenants: prepared.tenants, parked: prepared.parked, batch: prepared.batch)
+        guard isWritten else { throw BatchFailure.fenced }
+        let took = clock.now - started
+        surroundings.changed()
+        metrics.committed(
+            prepared.batch, rows: prepared.rows.count, parked: prepared.parked.count, load: prepared.load,
+            fold: prepared.fold, write: took)
+        log(prepared, duration: prepared.load + prepared.fold + took)
     }
 
-    private func log(_ prepared: Prepared, duration: Duration) {
+    private func log(_ prepared: PreparedBatch<P>, duration: Duration) {
         for parked in prepared.parked {
             guard let reason = parked.reason else { continue }
             logger.error("parked", metadata: Self.metadata(parked.event).merging(["error": "\(reason)"]) { $1 })
@@ -351,14 +257,16 @@ struct GenerationRunner<P: Projection>: Sendable {
         ]
     }
 
-    private func report(_ failure: BatchFailure, _ step: RetryPolicy.Step, after position: Int64, count: Int) {
+    private func report(_ incident: LeaderMachine<P>.Incident) {
+        let failure = incident.failure
         metrics.failed(failure)
         let metadata: Logger.Metadata = [
-            "position": "\(position)", "events": "\(count)", "error": "\(failure.description)",
+            "position": "\(incident.position)", "events": "\(incident.count)", "error": "\(failure.description)",
         ]
-        switch (failure, step) {
+        switch (failure, incident.step) {
         case (_, .stop):
-            surroundings.status.stop(generation, reason: "after position \(position): \(failure.description)")
+            let reason = "after position \(incident.position): \(failure.description)"
+            surroundings.status.stop(generation, reason: reason)
             logger.critical("STOPPED: the projection does not go beyond this position", metadata: metadata)
         case (.dropped, _): logger.notice("the generation has been dropped", metadata: metadata)
         case (.fenced, _): logger.warning("stepping down", metadata: metadata)

@@ -81,8 +81,12 @@ struct RetryPolicy: Sendable, Equatable {
     private let fullLimit: Int
     /// How often a single event, and what no event is to blame for, is tried.
     private let attempts: Int
-    /// In a row.
+    /// In a row, of any kind: what the pauses grow by.
     private(set) var failures = 0
+    /// In a row, of those that do not pass by themselves, each kind for itself: neither a server that was away nor the
+    /// other kind uses up the attempts.
+    private var poisonings = 0
+    private var defects = 0
 
     init(limit: Int, attempts: Int = 6) {
         self.limit = limit
@@ -91,8 +95,15 @@ struct RetryPolicy: Sendable, Equatable {
     }
 
     mutating func succeeded() {
-        failures = 0
+        rested()
         limit = min(fullLimit, limit * 2)
+    }
+
+    /// All is well, with nothing to do.
+    mutating func rested() {
+        failures = 0
+        poisonings = 0
+        defects = 0
     }
 
     /// - Parameter count: the events of the batch that failed.
@@ -107,11 +118,11 @@ struct RetryPolicy: Sendable, Equatable {
             limit = max(1, min(limit, count) / 2)
             return .again(after: .zero)
         case .poisoned:
-            let pause = pause()
-            return failures < attempts ? .again(after: pause) : .stop
+            poisonings += 1
+            return poisonings < attempts ? .again(after: pause()) : .stop
         case .defect:
-            let pause = pause()
-            return failures < attempts ? .again(after: pause) : .stop
+            defects += 1
+            return defects < attempts ? .again(after: pause()) : .stop
         }
     }
 

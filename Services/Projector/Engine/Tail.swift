@@ -8,24 +8,31 @@ struct Tail: Sendable {
     let bus: EventBus
     let reader: LogReader
     let limit: LogReader.Limit
+    /// Set by the bus.
+    let demand: Wakeup
     /// Set by the doorbell and by the poll.
     let bell: Wakeup
     let logger: Logger
 
     /// Until the task is cancelled.
     func run() async {
-        var failures = 0
-        while let position = await bus.nextRead() {
-            do {
-                let batch = try await reader.read(after: position, limit)
-                failures = 0
-                if batch.isEmpty { await bell.wait() } else { bus.publish(batch) }
-            } catch {
-                if Task.isCancelled { break }
-                failures += 1
-                report(error, after: position)
-                // A cancelled sleep ends the loop.
-                try? await Task.sleep(for: .milliseconds(min(5000, 50 << min(failures - 1, 7))))
+        var machine = TailMachine()
+        while !Task.isCancelled {
+            switch machine.next(bus.wanted) {
+            case .awaitDemand: await demand.wait()
+            case .awaitBell: await bell.wait()
+            // A cancelled sleep ends the loop.
+            case .pause(let duration): try? await Task.sleep(for: duration)
+            case .read(let position):
+                do {
+                    let batch = try await reader.read(after: position, limit)
+                    machine.took(batch)
+                    bus.publish(batch)
+                } catch {
+                    if Task.isCancelled { break }
+                    machine.failed()
+                    report(error, after: position)
+                }
             }
         }
         await reader.close()

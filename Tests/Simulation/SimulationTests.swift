@@ -118,7 +118,7 @@ struct PinnedSeed: Sendable, CustomTestStringConvertible {
         PinnedSeed(
             seed: 1796,
             found: """
-                A standby has lost its connection a few times; then one answer that it cannot read makes it stop for good, \
+                A projector has lost its connection a few times; then one answer that it cannot read makes it stop for good, \
                 as if it had tried six times.
                 """),
         PinnedSeed(

@@ -38,7 +38,7 @@ public struct Receipt: Sendable, Equatable {
 public enum AppendFailure: Error, Sendable {
     /// It was not appended and will not be: it was never sent, or Postgres rolled it back. Worth another try later.
     case unavailable(PostgresError)
-    /// It was sent, and the answer was lost; the same key finds out.
+    /// It was sent, and what became of it cannot be told; the same key finds out.
     case outcomeUnknown(PostgresError)
     /// Postgres refuses this intent itself, by a constraint or a type: a fault of the program.
     case refused(PostgresError)

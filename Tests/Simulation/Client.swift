@@ -212,7 +212,7 @@ private struct Decision {
         case .spoil(let id):
             try change(id) { state throws(Piece.Refusal) in
                 guard state.name != nil else { throw .unknown }
-                return [.spoiled, .spoiled]
+                return [.spoiled, .priced(7)]
             }
         }
     }

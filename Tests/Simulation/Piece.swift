@@ -88,8 +88,8 @@ extension Piece.Event {
     }
 }
 
-/// A projection of pieces: which positions have made a row. A piece has a row once it is priced, so that its first events
-/// must be recalled from the log, as those of an item without listings are.
+/// A projection of pieces: which positions have made a row. Some pieces have a row from the beginning; the others once they
+/// are priced, so that their first events must be recalled from the log, as those of an item without listings are.
 struct Pieces: Projection {
     struct Group: Sendable, Equatable {
         var version: Int64 = 0
@@ -110,7 +110,9 @@ struct Pieces: Projection {
     static func begins(with event: LogEvent) -> Bool { event.version == 1 }
 
     static func recall(before events: [LogEvent], in group: Group) -> StreamID? {
-        guard group.version == 0, let first = events.first, !begins(with: first) else { return nil }
+        guard group.version == 0, let first = events.first, !begins(with: first), !first.stream.id.isShownAtOnce else {
+            return nil
+        }
         return first.stream
     }
 
@@ -119,7 +121,7 @@ struct Pieces: Projection {
         guard event.type != "Spoiled" else { throw FoldFailure(event, "spoiled") }
         group.version = event.version
         group.positions.append(event.position)
-        if event.type == "Priced" { group.isShown = true }
+        if event.type == "Priced" || event.stream.id.isShownAtOnce { group.isShown = true }
     }
 
     static func outputs(of group: Group, _ key: GroupKey, changedAfter position: Int64) -> [Output] {
@@ -128,6 +130,10 @@ struct Pieces: Projection {
     }
 
     static func restore(_ row: Row, into group: inout Group) throws {}
+}
+
+extension UUID {
+    fileprivate var isShownAtOnce: Bool { bits % 2 == 0 }
 }
 
 extension Piece {

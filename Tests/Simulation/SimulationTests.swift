@@ -107,10 +107,24 @@ struct PinnedSeed: Sendable, CustomTestStringConvertible {
 
     static let all = [
         PinnedSeed(
-            seed: 401,
+            seed: 50,
             found: """
                 A batch is lost with its connection and sent again; the second is answered that a name is taken, and the \
                 first arrives late, when the name is free again: refused, and there.
-                """)
+                """),
+        PinnedSeed(
+            seed: 3,
+            found: "An append has taken effect, its answer cannot be read, and the client is told that it was refused."),
+        PinnedSeed(
+            seed: 1796,
+            found: """
+                A projector has lost its connection a few times; then one answer that it cannot read makes it stop for good, \
+                as if it had tried six times.
+                """),
+        PinnedSeed(
+            seed: 5317,
+            found: """
+                A leader has tried a poisoned event five times; then one answer that it cannot read makes it stop for good.
+                """),
     ]
 }

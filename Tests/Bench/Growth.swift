@@ -16,12 +16,12 @@ struct Growth: Sendable {
     }
 
     func rows(items: Int, scripts: String) async throws -> [Row] {
-        let few = try await rates()
         let before = try await instance.head()
+        let few = try await rates()
         try await instance.fill(items: items * 99, scripts: scripts)
         try await reads.refresh()
-        let many = try await rates()
         let after = try await instance.head()
+        let many = try await rates()
         func row(_ what: String, _ rate: KeyPath<Rates, Double>) -> Row {
             Row(
                 "cost of \(what), \(after) events against \(before)", ours: few[keyPath: rate] / many[keyPath: rate],

@@ -52,9 +52,17 @@ import Testing
 
     @Test func `the doorbell is heard between two polls`() async throws {
         try await withFollower(poll: .seconds(3600), doorbell: true) { follower, log in
-            async let isReached = follower.reached(7, by: .items, within: .seconds(60))
+            // Nobody waits, so nothing else makes it look. One ring may come before the LISTEN; its own look then sees
+            // the checkpoint.
             try await log.checkpoint(.items, from: 0, to: 7)
-            // One ring may come before the LISTEN; its own look then sees the checkpoint.
+            try await eventually("the ring is heard") { follower.view?.generations[.items]?.checkpoint == 7 }
+        }
+    }
+
+    @Test func `a waiting reader waits for no poll of the query service`() async throws {
+        try await withFollower(poll: .seconds(3600)) { follower, log in
+            async let isReached = follower.reached(7, by: .items, within: .seconds(60))
+            try await log.checkpoint(.items, from: 0, to: 7, ring: false)
             #expect(await isReached)
         }
     }

@@ -17,6 +17,11 @@ final class CheckpointWaiters: Sendable {
     }
 
     private let state = Mutex(State())
+    /// Something comes whenever somebody begins to wait.
+    let arrivals: AsyncStream<Void>
+    private let arrival: AsyncStream<Void>.Continuation
+
+    init() { (arrivals, arrival) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1)) }
 
     var count: Int { state.withLock { $0.waiters.count } }
 
@@ -38,6 +43,7 @@ final class CheckpointWaiters: Sendable {
                     return true
                 }
                 guard isRegistered else { return continuation.resume(returning: false) }
+                arrival.yield()
                 if isReached() { end(number, with: true) }
                 // A cancellation before the registration found nobody to wake.
                 if Task.isCancelled { end(number, with: false) }

@@ -6,9 +6,13 @@ import Synchronization
 /// Keeps, in memory, which generation of each projection is live and how far it has come.
 ///
 /// It looks whenever the read doorbell rings and at every poll, so it is right with every notification lost, only
-/// later. Between two looks, and while the database is away, the last view stays: a lower bound of what is there.
+/// later; while readers wait, it looks often, so that they wait for the projector's poll and not for this one too.
+/// Between two looks, and while the database is away, the last view stays: a lower bound of what is there.
 final class ShardFollower: Sendable {
     static let channel = "closter_main_read"
+
+    /// Between two looks while readers wait and nothing rings.
+    private static let impatience = Duration.milliseconds(20)
 
     private struct State {
         var view: ShardView?
@@ -40,13 +44,30 @@ final class ShardFollower: Sendable {
 
     /// Until the task is cancelled.
     func run() async {
-        await bell.answer {
-            do {
-                try await look()
-            } catch {
-                if !Task.isCancelled { logger.warning("cannot follow the shard: \(error)") }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.lookWhileAwaited() }
+            await bell.answer {
+                await glance()
+                return true
             }
-            return true
+            group.cancelAll()
+        }
+    }
+
+    private func lookWhileAwaited() async {
+        for await _ in waiters.arrivals {
+            while waiters.count > 0, (try? await Task.sleep(for: Self.impatience)) != nil {
+                let last = state.withLock { $0.lastLook }
+                if last.map({ clock.now - $0 >= Self.impatience }) ?? true { await glance() }
+            }
+        }
+    }
+
+    private func glance() async {
+        do {
+            try await look()
+        } catch {
+            if !Task.isCancelled { logger.warning("cannot follow the shard: \(error)") }
         }
     }
 

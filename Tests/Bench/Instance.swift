@@ -136,11 +136,11 @@ struct Instance: Sendable {
         return result.standardOutput
     }
 
-    /// A file of its own for a script of a load generator.
+    /// A script of a load generator, with the instance's data: it holds the operator's token.
     func script(_ name: String, _ text: String) throws -> String {
-        let path = FileManager.default.temporaryDirectory.appending(
-            path: "closter-bench-\(ProcessInfo.processInfo.processIdentifier)-\(name)")
-        try text.write(to: path, atomically: true, encoding: .utf8)
-        return path.path
+        let path = "\(data)/bench-\(name)"
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        chmod(path, 0o600)
+        return path
     }
 }

@@ -71,7 +71,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
         self.context = context
         executor = LoopExecutor(context.eventLoop)
         clock = ConnectionClock(context.eventLoop) { [weak self] awaited in self?.timedOut(awaited) }
-        clock?.expect(.request, within: limits.idleTime)
+        clock?.expect(.request, within: max(limits.idleTime, limits.headTime))
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {

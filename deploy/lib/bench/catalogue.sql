@@ -40,7 +40,8 @@ SELECT n, n / 1000 AS block, least(1000, :items - n / 1000 * 1000) AS width, n %
        (ARRAY['Coats', 'Shirts', 'Żakiety', 'Dresses', 'Shoes'])[1 + n * 11 % 5] AS category,
        (ARRAY['excellent', 'very_good', 'good', 'fair'])[1 + n * 5 % 4] AS condition,
        (ARRAY['34', '36', '38', '40', '42'])[1 + n * 3 % 5] AS size,
-       5000 + n * 37 % 40000 AS price, 4000 + n * 37 % 40000 AS lower
+       5000 + n * 37 % 40000 AS price, 4000 + n * 37 % 40000 AS lower,
+       'B-' || (s.head + n) AS sku -- of this catalogue and none before it
 FROM generate_series(0, :items - 1) n
 JOIN tenant t ON t.ordinal = n % (SELECT count(*) FROM tenant)
 CROSS JOIN started s;
@@ -71,7 +72,7 @@ CROSS JOIN LATERAL (VALUES
     (0, 'item', 1, 'ItemReceived', jsonb_build_object(
         'title', t.brand || ' ' || t.category || ' ' || t.n, 'condition', t.condition, 'description',
         'Worn a few times, cleaned and checked. The seams are firm, the lining is whole, all buttons are there. Number ' || t.n,
-        'brand', t.brand, 'category', t.category, 'size', t.size, 'color', 'black', 'sku', 'B-' || t.n,
+        'brand', t.brand, 'category', t.category, 'size', t.size, 'color', 'black', 'sku', t.sku,
         'photos', jsonb_build_array('https://cdn.example.com/' || t.n || '/1.jpg', 'https://cdn.example.com/' || t.n || '/2.jpg'),
         'attributes', jsonb_build_object('tags', jsonb_build_array('second-hand', lower(t.category))))),
     (1, 'listing', 1, 'ListingCreated', jsonb_build_object(
@@ -92,11 +93,11 @@ SELECT CASE WHEN name IS NULL THEN index_definition
 INSERT INTO main.aggregates (tenant_id, category, stream_id, version, position, state, created_at, updated_at)
 SELECT t.tenant_id, 'item', t.item, 2, s.head + t.block * 5000 + 4 * t.width + t.place + 1,
        format('{"id":%s,"version":2,"title":%s,"condition":"%s","description":%s,"brand":%s,"category":%s,"size":"%s",'
-              || '"color":"black","material":"wool","sku":"B-%s","photos":["https://cdn.example.com/%s/1.jpg","https://cdn.example.com/%s/2.jpg"],'
+              || '"color":"black","material":"wool","sku":"%s","photos":["https://cdn.example.com/%s/1.jpg","https://cdn.example.com/%s/2.jpg"],'
               || '"attributes":{"tags":["second-hand",%s]},"created_at":"%s","updated_at":"%s"}',
               to_json(t.item), to_json(t.brand || ' ' || t.category || ' ' || t.n), t.condition,
               to_json('Worn a few times, cleaned and checked. The seams are firm, the lining is whole, all buttons are there. Number ' || t.n),
-              to_json(t.brand), to_json(t.category), t.size, t.n, t.n, t.n, to_json(lower(t.category)), t.received, t.edited)::json,
+              to_json(t.brand), to_json(t.category), t.size, t.sku, t.n, t.n, to_json(lower(t.category)), t.received, t.edited)::json,
        t.at, t.at + interval '4 minutes'
 FROM thing t CROSS JOIN started s ORDER BY t.n;
 
@@ -112,7 +113,7 @@ SELECT t.tenant_id, 'listing', t.listing, 3, s.head + t.block * 5000 + 3 * t.wid
 FROM thing t CROSS JOIN started s ORDER BY t.n;
 
 INSERT INTO main.claims (tenant_id, kind, value, category, stream_id, position)
-SELECT t.tenant_id, 'sku', 'B-' || t.n, 'item', t.item, s.head + t.block * 5000 + t.place + 1 FROM thing t CROSS JOIN started s
+SELECT t.tenant_id, 'sku', t.sku, 'item', t.item, s.head + t.block * 5000 + t.place + 1 FROM thing t CROSS JOIN started s
 UNION ALL
 SELECT t.tenant_id, 'open_listing', t.item || '/storefront', 'listing', t.listing,
        s.head + t.block * 5000 + t.width + t.place + 1 FROM thing t CROSS JOIN started s;

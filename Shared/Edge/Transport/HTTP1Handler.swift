@@ -49,22 +49,6 @@ final class HTTP1Handler: ChannelDuplexHandler {
         self.isSecure = isSecure
     }
 
-    /// The handlers of a connection, in order.
-    static func add(
-        to pipeline: ChannelPipeline.SynchronousOperations, _ dispatcher: RequestDispatcher, limits: TransportLimits,
-        isSecure: Bool
-    ) throws {
-        let handler = HTTP1Handler(dispatcher, limits: limits, isSecure: isSecure)
-        var bounds = NIOHTTPDecoderLimitConfiguration()
-        bounds.maxHeaderFieldSize = limits.headBytes
-        bounds.maxHeaderListSize = limits.headBytes
-        bounds.maxHeaderFieldCount = limits.fields
-        let decoder = HTTPRequestDecoder(
-            leftOverBytesStrategy: .dropBytes, informationalResponseStrategy: .drop, limitConfiguration: bounds)
-        try pipeline.addHandlers(
-            ArrivalHandler(handler), ByteToMessageHandler(decoder), handler)
-    }
-
     // MARK: The connection
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -127,7 +111,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
     // MARK: Requests
 
     /// Bytes have come; whether they make a request is not known yet.
-    fileprivate func bytesArrived() {
+    func bytesArrived() {
         guard exchange == nil, lingering == nil else { return }
         clock?.begin(.head, within: limits.headTime)
     }
@@ -408,19 +392,5 @@ final class HTTP1Handler: ChannelDuplexHandler {
                 refuse(refusal, exchange)
             }
         }
-    }
-}
-
-/// Tells the handler behind the parser that something comes.
-private final class ArrivalHandler: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-
-    private let handler: HTTP1Handler
-
-    init(_ handler: HTTP1Handler) { self.handler = handler }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        handler.bytesArrived()
-        context.fireChannelRead(data)
     }
 }

@@ -38,10 +38,11 @@ public enum Edge {
     /// - Parameters:
     ///   - authenticator: nil refuses everything under `/v1`.
     ///   - limits: what a client may ask of a connection.
+    ///   - hot: what is asked before the router.
     ///   - onRunning: gets the port the server listens on, which is news where the configuration says 0.
     public static func application(
         _ router: EdgeRouter, environment: ServiceProcess.Environment, authenticator: Authenticator?,
-        limits: TransportLimits = TransportLimits(),
+        limits: TransportLimits = TransportLimits(), hot: (any HotPath)? = nil,
         onRunning: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) -> EdgeApplication {
         OpsRoutes.add(to: router, health: environment.health, metrics: environment.metrics)
@@ -52,7 +53,7 @@ public enum Edge {
         let configuration = environment.configuration
         let server = HTTPServer(
             host: configuration.httpHost, port: configuration.httpPort, limits: limits,
-            dispatcher: RequestDispatcher(responder, logger: environment.logger), logger: environment.logger)
+            dispatcher: RequestDispatcher(responder, hot: hot, logger: environment.logger), logger: environment.logger)
         return EdgeApplication(responder, server, onRunning: onRunning)
     }
 

@@ -21,6 +21,8 @@ final class HTTP1Handler: ChannelDuplexHandler {
         /// Handed on when it is whole.
         case whole(HTTPRequest, ByteBuffer)
         case stream(InboundBody)
+        /// Answered by what is finished when it is whole.
+        case hot(FinishedResponse)
     }
 
     private let dispatcher: RequestDispatcher
@@ -42,6 +44,8 @@ final class HTTP1Handler: ChannelDuplexHandler {
     private var heldRead = false
     private var clock: ConnectionClock?
     private var isFlushHeld = false
+    /// The fields of a finished response that are not finished; kept for its room.
+    private var own = FieldBlock()
 
     init(_ dispatcher: RequestDispatcher, limits: TransportLimits, isSecure: Bool) {
         self.dispatcher = dispatcher
@@ -152,11 +156,19 @@ final class HTTP1Handler: ChannelDuplexHandler {
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         let exchange = HTTP1Exchange(head, self, context.eventLoop)
         self.exchange = exchange
+        let length = head.headers.first(name: "content-length").flatMap { Int($0) }
+        let isBodyAnnounced = (length ?? 0) > 0 || head.headers.contains(name: "transfer-encoding")
+        if !isBodyAnnounced, let hot = dispatcher.hot, let request = HTTP1Head.hot(head) {
+            own.removeAll()
+            if let response = hot.answer(request, own: &own) {
+                clock?.rest()
+                receiving = .hot(response)
+                return
+            }
+        }
         guard let request = HTTP1Head.request(head, isSecure: isSecure) else {
             return refuse(Problem(.badRequest, "The method is none."), exchange)
         }
-        let length = head.headers.first(name: "content-length").flatMap { Int($0) }
-        let isBodyAnnounced = (length ?? 0) > 0 || head.headers.contains(name: "transfer-encoding")
         if isBodyAnnounced {
             clock?.expect(.body, within: limits.bodyTime, least: limits.bodyBytes)
         } else {
@@ -183,7 +195,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
     private func receive(_ bytes: ByteBuffer) {
         clock?.count(bytes.readableBytes)
         switch receiving {
-        case .nothing: break
+        case .nothing, .hot: break
         case .whole(let request, var body):
             receiving = .nothing
             var bytes = bytes
@@ -204,6 +216,9 @@ final class HTTP1Handler: ChannelDuplexHandler {
         clock?.rest()
         switch receiving {
         case .nothing: break
+        case .hot(let response):
+            receiving = .nothing
+            send(response, for: exchange, context)
         case .whole(let request, let body):
             receiving = .nothing
             let request = Request(head: request, body: RequestBody(buffer: body))
@@ -239,7 +254,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
             let exchange = HTTP1Exchange(.init(version: .http1_1, method: .GET, uri: ""), self, context.eventLoop)
             self.exchange = exchange
             refuse(problem, exchange)
-        case (let exchange?, .whole): refuse(problem, exchange)
+        case (let exchange?, .whole), (let exchange?, .hot): refuse(problem, exchange)
         case (_, .stream(let body)): body.end(.failure(problem))
         case (_, .nothing): refusal = problem
         }
@@ -275,6 +290,16 @@ final class HTTP1Handler: ChannelDuplexHandler {
         var buffer = context.channel.allocator.buffer(capacity: 512 + (body?.readableBytes ?? 0))
         HTTP1Head.write(head, lines(exchange), to: &buffer)
         if var body, !exchange.isHead { buffer.writeBuffer(&body) }
+        context.write(wrapOutboundOut(buffer), promise: nil)
+        answered(exchange, context)
+    }
+
+    private func send(_ response: FinishedResponse, for exchange: HTTP1Exchange, _ context: ChannelHandlerContext) {
+        exchange.isBegun = true
+        exchange.isAnswered = true
+        var buffer = context.channel.allocator.buffer(capacity: 512 + response.body.readableBytes)
+        HTTP1Head.write(response, own, lines(exchange), to: &buffer)
+        if !exchange.isHead { buffer.writeImmutableBuffer(response.body) }
         context.write(wrapOutboundOut(buffer), promise: nil)
         answered(exchange, context)
     }

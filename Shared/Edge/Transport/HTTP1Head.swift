@@ -25,6 +25,34 @@ enum HTTP1Head {
             headerFields: fields)
     }
 
+    /// What the hot path needs of it; nil where it is no GET or HEAD.
+    static func hot(_ head: HTTPRequestHead) -> HotRequest? {
+        guard head.method == .GET || head.method == .HEAD else { return nil }
+        var request = HotRequest(isHead: head.method == .HEAD, target: head.uri)
+        for (name, value) in head.headers {
+            var name = name
+            name.withUTF8 { request.take($0, value) }
+        }
+        return request
+    }
+
+    /// Writes a response that is laid out.
+    static func write(
+        _ response: FinishedResponse, _ own: FieldBlock, _ more: [StaticString], to buffer: inout ByteBuffer
+    ) {
+        buffer.writeStaticString(response.status == 304 ? "HTTP/1.1 304 Not Modified\r\n" : "HTTP/1.1 200 OK\r\n")
+        buffer.writeBytes(response.fields.lines)
+        buffer.writeBytes(own.lines)
+        for line in more { buffer.writeStaticString(line) }
+        writeEnd(to: &buffer)
+    }
+
+    private static func writeEnd(to buffer: inout ByteBuffer) {
+        buffer.writeStaticString("date: ")
+        buffer.writeString(HTTPDate.now)
+        buffer.writeStaticString("\r\n\r\n")
+    }
+
     private static func method(_ method: HTTPMethod) -> HTTPRequest.Method? {
         switch method {
         case .GET: .get
@@ -52,9 +80,7 @@ enum HTTP1Head {
             buffer.writeStaticString("\r\n")
         }
         for line in more { buffer.writeStaticString(line) }
-        buffer.writeStaticString("date: ")
-        buffer.writeString(HTTPDate.now)
-        buffer.writeStaticString("\r\n\r\n")
+        writeEnd(to: &buffer)
     }
 }
 

@@ -7,11 +7,14 @@ import NIOCore
 
 /// Hands what a connection has received to those who answer it.
 struct RequestDispatcher: Sendable {
+    /// What is asked before a task is made.
+    let hot: (any HotPath)?
     private let responder: EdgeResponder
     private let logger: Logger
 
-    init(_ responder: EdgeResponder, logger: Logger) {
+    init(_ responder: EdgeResponder, hot: (any HotPath)? = nil, logger: Logger) {
         self.responder = responder
+        self.hot = hot
         self.logger = logger
     }
 

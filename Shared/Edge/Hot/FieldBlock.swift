@@ -1,0 +1,46 @@
+/// The fields of a response as bytes, laid out once for both protocols: HTTP/1.1 sends them as they are, HTTP/2 takes
+/// names and values out of them. Names are lower-case.
+public struct FieldBlock: Sendable {
+    /// `name: value\r\n` for each.
+    private(set) var lines: [UInt8] = []
+    private(set) var spans: [Span] = []
+
+    /// Where a field is in `lines`.
+    struct Span: Sendable {
+        var start: Int
+        var nameLength: Int
+        var valueLength: Int
+
+        var valueStart: Int { start + nameLength + 2 }
+    }
+
+    public init() {}
+
+    public mutating func append(_ name: StaticString, _ value: String) {
+        assert(name.isASCII)
+        let start = lines.count
+        name.withUTF8Buffer { lines.append(contentsOf: $0) }
+        append(start, name.utf8CodeUnitCount, value)
+    }
+
+    public mutating func append(_ name: String, _ value: String) {
+        let start = lines.count
+        lines.append(contentsOf: name.utf8)
+        append(start, name.utf8.count, value)
+    }
+
+    private mutating func append(_ start: Int, _ nameLength: Int, _ value: String) {
+        lines.append(UInt8(ascii: ":"))
+        lines.append(UInt8(ascii: " "))
+        lines.append(contentsOf: value.utf8)
+        spans.append(Span(start: start, nameLength: nameLength, valueLength: value.utf8.count))
+        lines.append(UInt8(ascii: "\r"))
+        lines.append(UInt8(ascii: "\n"))
+    }
+
+    /// Without fields, and with the room that it had.
+    public mutating func removeAll() {
+        lines.removeAll(keepingCapacity: true)
+        spans.removeAll(keepingCapacity: true)
+    }
+}

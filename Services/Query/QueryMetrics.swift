@@ -28,6 +28,36 @@ enum QueryMetrics {
         metrics.observe("closter_read_view_age_seconds") { follower.freshness().map { $0.age / .seconds(1) } ?? .nan }
         metrics.observe("closter_read_waiting") { Double(follower.waiting) }
     }
+
+    static func register(hot: HotAnswers, in metrics: PrometheusMetrics) {
+        metrics.describe(
+            MetricDefinition("closter_hot_answers", .gauge, help: "Finished answers that are kept."),
+            MetricDefinition("closter_hot_bytes", .gauge, help: "What they take in memory, about."),
+            MetricDefinition(
+                "closter_hot_reads_total", .counter,
+                help: "Reads that an answer was looked for: given at once, or missed and left to the router."),
+            MetricDefinition(
+                "closter_hot_evicted_total", .counter, help: "Answers that made room for others."),
+            MetricDefinition(
+                "closter_hot_changes_total", .counter, help: "Changes of rows that were taken in, by tenant and batch."),
+            MetricDefinition(
+                "closter_hot_lost_total", .counter,
+                help: "How often all answers were dropped, because changes could not be read."))
+        metrics.observe("closter_hot_answers") { Double(hot.store.size.answers) }
+        metrics.observe("closter_hot_bytes") { Double(hot.store.size.bytes) }
+        metrics.observe("closter_hot_evicted_total", .counter) { Double(hot.store.size.evicted) }
+        metrics.observe("closter_hot_reads_total", .counter, dimensions: [("outcome", "given")]) {
+            Double(hot.counts.given.load(ordering: .relaxed))
+        }
+        metrics.observe("closter_hot_reads_total", .counter, dimensions: [("outcome", "missed")]) {
+            Double(hot.counts.missed.load(ordering: .relaxed))
+        }
+        metrics.observe("closter_hot_changes_total", .counter) {
+            Double(hot.counts.dropped.load(ordering: .relaxed))
+        }
+        metrics.observe("closter_hot_lost_total", .counter) { Double(hot.counts.lost.load(ordering: .relaxed)) }
+    }
+
     static func register(feed: Feed, in metrics: PrometheusMetrics) {
         metrics.describe(
             MetricDefinition("closter_followers", .gauge, help: "Streams of the live feed that are open."),

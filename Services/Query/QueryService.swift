@@ -9,7 +9,7 @@ public import ServiceLifecycle
 /// The query service: every GET, and nothing else. It reads and never writes.
 public enum QueryService {
     /// The oldest schema of the database that this program can read.
-    static let oldestSchema = 7
+    static let oldestSchema = 11
 
     /// How long events may wait for a projection before the service says that it is not ready.
     static let mostLag: Duration = .seconds(60)
@@ -24,10 +24,12 @@ public enum QueryService {
         var database = try PostgresConfiguration(url: configuration.databaseURL?.reveal() ?? "")
         database.applicationName = "closter-query"
         let pool = PostgresPool(database, logger: logger)
+        let hot = HotAnswers(
+            bytes: configuration.hotBytes, shard: configuration.shard, poll: configuration.poll, pool: pool)
         let follower = ShardFollower(
             shard: configuration.shard, poll: configuration.poll, doorbell: configuration.doorbell ? database : nil,
-            pool: pool, logger: logger)
-        let switches = SwitchFile(path: configuration.readSwitches, logger: logger)
+            pool: pool, hot: hot, logger: logger)
+        let switches = SwitchFile(path: configuration.readSwitches, logger: logger) { hot.switched() }
         let shadow = Shadow(follower: follower, logger: logger)
         let authenticator = try Authenticator.make(
             configuration, directory: TenantDirectory(pool: pool), purpose: .read, logger: logger)
@@ -44,6 +46,7 @@ public enum QueryService {
 
         QueryHealth.register(pool: pool, follower: follower, poll: configuration.poll, in: environment.health)
         QueryMetrics.register(follower: follower, in: environment.metrics)
+        QueryMetrics.register(hot: hot, in: environment.metrics)
         switches.register(in: environment.health, environment.metrics)
         shadow.register(in: environment.metrics)
         QueryMetrics.register(feed: feed, in: environment.metrics)
@@ -52,8 +55,9 @@ public enum QueryService {
         let server = Edge.application(
             router(
                 pool: pool, follower: follower, feed: feed, shard: configuration.shard, switches: switches,
-                shadow: shadow),
-            environment: environment, authenticator: authenticator, onRunning: onRunning)
+                shadow: shadow, hot: hot),
+            environment: environment, authenticator: authenticator, hot: configuration.hotBytes > 0 ? hot : nil,
+            onRunning: onRunning)
         // The feed is stopped first: the server ends when every answer has ended, and those of followers do not by
         // themselves.
         return [
@@ -62,13 +66,14 @@ public enum QueryService {
     }
 
     static func router(
-        pool: PostgresPool, follower: ShardFollower, feed: Feed, shard: String, switches: SwitchFile, shadow: Shadow
+        pool: PostgresPool, follower: ShardFollower, feed: Feed, shard: String, switches: SwitchFile, shadow: Shadow,
+        hot: HotAnswers
     ) -> EdgeRouter {
         let router = Edge.makeRouter()
         let standpoints = Standpoints(shard: shard, follower: follower)
         func documents(_ resource: Resource) -> DocumentRoutes {
             DocumentRoutes(
-                resource: resource, pool: pool, standpoints: standpoints, switches: switches, shadow: shadow)
+                resource: resource, pool: pool, standpoints: standpoints, switches: switches, shadow: shadow, hot: hot)
         }
         ItemRoutes(documents: documents(Items.resource)).add(to: router)
         ListingRoutes(documents: documents(Listings.resource)).add(to: router)

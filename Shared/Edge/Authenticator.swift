@@ -1,3 +1,4 @@
+import EventSourcing
 import HTTPTypes
 import Hummingbird
 public import Identity
@@ -81,21 +82,25 @@ public struct Authenticator: Sendable {
         }
         var access = Access(
             principal: .operator(
-                subject: claims.subject, name: claims.name, isPlatform: platformOperators.contains(claims.subject)))
+                subject: claims.subject, name: claims.name, isPlatform: platformOperators.contains(claims.subject)),
+            validUntil: .now + (claims.expiresAt - Timestamp.now))
         if let slug {
-            guard let tenant = try await directory.tenant(slug: slug, for: purpose),
-                let member = tenant.record.members[claims.subject]
-            else { throw Problem(.unknownTenant) }
+            let found = try await directory.find(slug: slug, for: purpose)
+            guard let tenant = found.tenant, let member = tenant.record.members[claims.subject] else {
+                throw Problem(.unknownTenant)
+            }
             access.tenant = tenant
             access.permissions = member.permissions
+            access.validUntil = min(access.validUntil, found.validUntil)
         }
         return access
     }
 
     private func keyAccess(_ text: String, slug: String?) async throws -> Access {
         let refusal = Problem(.unauthenticated, "The key is not a valid one.")
-        guard let key = APIKey(text), let tenant = try await directory.tenant(slug: key.slug, for: purpose),
-            let (id, record) = tenant.record.key(matching: key), !record.isRevoked
+        guard let key = APIKey(text) else { throw refusal }
+        let found = try await directory.find(slug: key.slug, for: purpose)
+        guard let tenant = found.tenant, let (id, record) = tenant.record.key(matching: key), !record.isRevoked
         else { throw refusal }
         // The key names its tenant; a header that names another is a mistake that must not go unnoticed.
         if let slug, slug != tenant.slug { throw Problem(.unknownTenant) }
@@ -106,6 +111,6 @@ public struct Authenticator: Sendable {
             }
         return Access(
             principal: principal, tenant: tenant, permissions: key.kind == .secret ? record.permissions : [],
-            allowedOrigins: record.allowedOrigins)
+            allowedOrigins: record.allowedOrigins, validUntil: found.validUntil)
     }
 }

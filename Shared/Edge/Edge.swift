@@ -38,19 +38,25 @@ public enum Edge {
     /// - Parameters:
     ///   - authenticator: nil refuses everything under `/v1`.
     ///   - limits: what a client may ask of a connection.
-    ///   - hot: what is asked before the router.
+    ///   - hot: the answers that are kept ready, which are asked for before the router.
     ///   - onRunning: gets the port the server listens on, which is news where the configuration says 0.
     public static func application(
         _ router: EdgeRouter, environment: ServiceProcess.Environment, authenticator: Authenticator?,
-        limits: TransportLimits = TransportLimits(), hot: (any HotPath)? = nil,
+        limits: TransportLimits = TransportLimits(), hot: (any HotReads)? = nil,
         onRunning: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) -> EdgeApplication {
         OpsRoutes.add(to: router, health: environment.health, metrics: environment.metrics)
+        let configuration = environment.configuration
+        let requests = RequestMetrics(factory: environment.metrics)
+        let callers = KnownCallers()
+        let limiter = TenantLimiter(rate: configuration.requestsPerTenant)
         let responder = EdgeResponder(
             inner: router.buildResponder(), routes: RouteTable(router.routes.map { ($0.path, $0.method) }),
-            authenticator: authenticator, metrics: RequestMetrics(factory: environment.metrics),
+            authenticator: authenticator, metrics: requests, callers: callers, limiter: limiter,
             logger: environment.logger)
-        let configuration = environment.configuration
+        let hot = hot.map {
+            HotEdge($0, callers: callers, limiter: limiter, metrics: requests, logger: environment.logger)
+        }
         let server = HTTPServer(
             host: configuration.httpHost, port: configuration.httpPort, limits: limits,
             dispatcher: RequestDispatcher(responder, hot: hot, logger: environment.logger), logger: environment.logger)

@@ -91,4 +91,6 @@ struct Access: Sendable {
     var permissions: Set<Permission> = []
     /// Of the key, if it is one: origins whose scripts may read the answer.
     var allowedOrigins: [String] = []
+    /// Until when it holds without another look.
+    var validUntil: ContinuousClock.Instant
 }

@@ -9,7 +9,7 @@ import Runtime
 /// What stands between the socket and the router: every request gets its correlation, is known or refused before a
 /// handler sees it, and whatever is thrown becomes a problem document.
 ///
-/// Order: headers (400), path (404), method (405, OPTIONS), who asks (401, 403), handler.
+/// Order: headers (400), path (404), method (405, OPTIONS), who asks (401, 403), how often (429), handler.
 public struct EdgeResponder: HTTPResponder {
     public typealias Context = EdgeContext
 
@@ -18,6 +18,8 @@ public struct EdgeResponder: HTTPResponder {
     /// Nil where nothing under `/v1` is served.
     let authenticator: Authenticator?
     let metrics: RequestMetrics
+    let callers: KnownCallers
+    let limiter: TenantLimiter
     let logger: Logger
 
     /// Paths under `/v1` that are not about a tenant.
@@ -85,6 +87,16 @@ public struct EdgeResponder: HTTPResponder {
         if let tenant = access.tenant { context.logger[metadataKey: "tenant"] = .string(tenant.slug) }
         if case .publishable = access.principal, request.method != .get, request.method != .head {
             throw Problem(.forbidden, "A publishable key only reads.")
+        }
+        if let tenant = access.tenant {
+            guard limiter.takes(tenant.id, at: .now) else { throw Problem(.tooManyRequests) }
+            if request.method == .get || request.method == .head {
+                callers.remember(
+                    access,
+                    of: KnownCallers.Credentials(
+                        authorization: request.headers[.authorization], key: request.headers[.closterKey],
+                        tenant: request.headers[.closterTenant]))
+            }
         }
     }
 

@@ -49,6 +49,48 @@ final class RequestMetrics: Sendable {
         timer.record(duration: duration)
     }
 
+    /// The series of a route, for those who need not look for it each time.
+    func usage(route: String) -> RouteUsage { RouteUsage(route, factory: factory) }
+
     /// Any other is a word of the client's, which must not become a series.
     private static let known: Set<HTTPRequest.Method> = [.get, .head, .post, .put, .patch, .delete, .options]
+}
+
+/// What `RequestMetrics` counts, for reads of one route that are answered at once with 200 or 304.
+final class RouteUsage: Sendable {
+    private let found: Counter
+    private let notModified: Counter
+    private let foundHead: Counter
+    private let notModifiedHead: Counter
+    private let get: Metrics.Timer
+    private let head: Metrics.Timer
+
+    fileprivate init(_ route: String, factory: PrometheusMetrics) {
+        func counter(_ method: String, _ status: Int) -> Counter {
+            Counter(
+                label: "closter_http_requests_total",
+                dimensions: [("route", route), ("method", method), ("status", "\(status)")], factory: factory)
+        }
+        func timer(_ method: String) -> Metrics.Timer {
+            Metrics.Timer(
+                label: "closter_http_request_duration_seconds", dimensions: [("route", route), ("method", method)],
+                factory: factory)
+        }
+        found = counter("GET", 200)
+        notModified = counter("GET", 304)
+        foundHead = counter("HEAD", 200)
+        notModifiedHead = counter("HEAD", 304)
+        get = timer("GET")
+        head = timer("HEAD")
+    }
+
+    func count(isHead: Bool, status: Int, _ duration: Duration) {
+        switch (isHead, status) {
+        case (false, 304): notModified.increment()
+        case (false, _): found.increment()
+        case (true, 304): notModifiedHead.increment()
+        case (true, _): foundHead.increment()
+        }
+        (isHead ? head : get).record(duration: duration)
+    }
 }

@@ -1,4 +1,4 @@
-import Synchronization
+import EventSourcing
 
 /// The `traceparent` field of W3C Trace Context, version 00: `00-<32 hex>-<16 hex>-<2 hex>`.
 enum TraceParent {
@@ -15,25 +15,22 @@ enum TraceParent {
     /// A new trace: random ids, sampled.
     static func make() -> String {
         // Neither id may be all zeros.
-        let ids = [Self.random() | 1, Self.random(), Self.random() | 1].map { id in
-            (0..<16).map { Self.digits[Int(truncatingIfNeeded: id >> UInt64(60 - 4 * $0) & 0xF)] }
+        let ids = (UniqueBits.next() | 1, UniqueBits.next(), UniqueBits.next() | 1)
+        return String(unsafeUninitializedCapacity: 55) { text in
+            func write(_ id: UInt64, at start: Int) {
+                for index in 0..<16 {
+                    text[start + index] = digits[Int(truncatingIfNeeded: id >> UInt64(60 - 4 * index) & 0xF)]
+                }
+            }
+            _ = text.initialize(from: "00-................................-................-01".utf8)
+            write(ids.0, at: 3)
+            write(ids.1, at: 19)
+            write(ids.2, at: 36)
+            return 55
         }
-        return String(
-            decoding: Array("00-".utf8) + ids[0] + ids[1] + Array("-".utf8) + ids[2] + Array("-01".utf8), as: UTF8.self)
     }
 
     private static let digits = Array("0123456789abcdef".utf8)
-
-    /// Apart from every other, and no secret: SplitMix64 (Steele, Lea, Flood 2014) from a random start. Asking the
-    /// system each time is a call into the kernel for every eight bytes.
-    private static func random() -> UInt64 {
-        var z = state.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
-    private static let state = Atomic<UInt64>(.random(in: 0 ... .max))
 
     private static func isHex(_ bytes: some Collection<UInt8>, count: Int) -> Bool {
         bytes.count == count && bytes.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }

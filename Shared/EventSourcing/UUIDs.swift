@@ -48,7 +48,7 @@ extension UUID {
             last = max(now, last + 1)
             return last
         }
-        return version7(ticks: ticks, random: UInt64.random(in: 0 ... .max))
+        return version7(ticks: ticks, random: UniqueBits.next())
     }
 
     /// The version of the UUID by RFC 9562: 4, 7, …

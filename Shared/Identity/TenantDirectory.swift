@@ -26,6 +26,14 @@ public final class TenantDirectory: Sendable {
         public init() {}
     }
 
+    /// What is known of a slug.
+    public struct Found: Sendable {
+        /// nil where the slug names none.
+        public var tenant: Tenant?
+        /// Until when it may be taken as it is; past where it was served because Postgres did not answer.
+        public var validUntil: ContinuousClock.Instant
+    }
+
     /// Finds a tenant; nil where the slug names none.
     public typealias Load = @Sendable (_ slug: String) async throws(PostgresError) -> Tenant?
 
@@ -65,21 +73,34 @@ public final class TenantDirectory: Sendable {
 
     /// The tenant, or nil where there is none of that slug.
     public func tenant(slug: String, for purpose: Purpose) async throws(PostgresError) -> Tenant? {
-        guard TenantRecord.isValid(slug: slug) else { return nil }
+        try await find(slug: slug, for: purpose).tenant
+    }
+
+    /// The tenant, and how long one may go by it.
+    public func find(slug: String, for purpose: Purpose) async throws(PostgresError) -> Found {
         let now = self.now()
+        guard TenantRecord.isValid(slug: slug) else { return Found(validUntil: now) }
         let entry = state.withLock { $0.entries[slug] }
-        if let entry, now - entry.loadedAt < limits.freshFor { return entry.tenant }
+        if let entry, now - entry.loadedAt < limits.freshFor {
+            // Who reads all the time need not wait each second: the next record is fetched while this one still holds.
+            if purpose == .read, now - entry.loadedAt >= limits.freshFor / 2 { _ = begin(slug, startedAt: now) }
+            return found(entry)
+        }
         let canBeStale = purpose == .read && entry.map { now - $0.loadedAt < limits.staleFor } ?? false
         // One try a second is enough to notice that Postgres is back; the other reads do not wait for it.
         if canBeStale, let entry, let failedAt = entry.failedAt, now - failedAt < limits.freshFor {
-            return entry.tenant
+            return found(entry)
         }
-        switch await refresh(slug, startedAt: now) {
-        case .success(let tenant): return tenant
+        switch await begin(slug, startedAt: now).value {
+        case .success(let tenant): return Found(tenant: tenant, validUntil: now + limits.freshFor)
         case .failure(let error):
-            if canBeStale, let entry { return entry.tenant }
+            if canBeStale, let entry { return found(entry) }
             throw error
         }
+    }
+
+    private func found(_ entry: Entry) -> Found {
+        Found(tenant: entry.tenant, validUntil: entry.loadedAt + limits.freshFor)
     }
 
     /// Forgets what is known of a tenant: to be called by whoever just changed it.
@@ -91,8 +112,11 @@ public final class TenantDirectory: Sendable {
         }
     }
 
-    private func refresh(_ slug: String, startedAt: ContinuousClock.Instant) async -> Result<Tenant?, PostgresError> {
-        let task = state.withLock { state in
+    /// The look-up that is under way, or a new one.
+    private func begin(
+        _ slug: String, startedAt: ContinuousClock.Instant
+    ) -> Task<Result<Tenant?, PostgresError>, Never> {
+        state.withLock { state in
             if let running = state.loading[slug] { return running.task }
             state.nextID += 1
             let id = state.nextID
@@ -101,7 +125,6 @@ public final class TenantDirectory: Sendable {
             state.loading[slug] = (id, task)
             return task
         }
-        return await task.value
     }
 
     private func perform(

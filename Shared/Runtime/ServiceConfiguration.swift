@@ -26,6 +26,8 @@ public import Logging
 /// | `CLOSTER_AUDIT_RATE` | groups of rows a second that the projector holds against the log, 0 (none) to 10000 | `20` |
 /// | `CLOSTER_AUDIT_REPAIR` | `true` or `false`: whether it repairs what differs | `false` |
 /// | `CLOSTER_FOLLOWERS` | followers of the live feed that a query process takes at once, 1 to 1000000 | `10000` |
+/// | `CLOSTER_HOT_BYTES` | memory for finished answers in a query process, 0 (none) to 2³⁸ | 64 MiB |
+/// | `CLOSTER_REQUESTS_PER_TENANT` | requests a second of one tenant that a process answers, 0 (no limit) to 1000000 | `0` |
 /// | `CLOSTER_SHARD` | shard this process works for | `main` |
 ///
 /// Exactly one of `CLOSTER_AUTH_DEV_JWKS` and `CLOSTER_STACK_PROJECT` may be set: a process that trusts a real
@@ -71,6 +73,8 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
     public var auditRate: Int
     public var auditRepair: Bool
     public var followers: Int
+    public var hotBytes: Int
+    public var requestsPerTenant: Int
     public var shard: String
 
     /// Reads and validates; throws every problem at once.
@@ -114,6 +118,8 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
         self.auditRate = reader.integer("CLOSTER_AUDIT_RATE", in: 0...10_000) ?? 20
         self.auditRepair = reader.flag("CLOSTER_AUDIT_REPAIR") ?? false
         self.followers = reader.integer("CLOSTER_FOLLOWERS", in: 1...1_000_000) ?? 10_000
+        self.hotBytes = reader.integer("CLOSTER_HOT_BYTES", in: 0...1 << 38) ?? 64 << 20
+        self.requestsPerTenant = reader.integer("CLOSTER_REQUESTS_PER_TENANT", in: 0...1_000_000) ?? 0
         self.shard = reader.identifier("CLOSTER_SHARD") ?? "main"
 
         let problems = reader.problems
@@ -128,7 +134,7 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
         fingerprint key \(fingerprintKey == nil ? "none" : "<redacted>"), doorbell \(doorbell ? "on" : "off"), \
         poll \(poll), rebuild on new fold \(rebuildOnNewFold) with \(rebuildShare) of a core, \
         parked limit \(parkedLimit), log level \(logLevel), read switches \(readSwitches ?? "none"), \
-        platform operators \(platformOperators.count), followers \(followers), shard \(shard)
+        platform operators \(platformOperators.count), followers \(followers), hot bytes \(hotBytes), requests per tenant \(requestsPerTenant), shard \(shard)
         """
     }
 }

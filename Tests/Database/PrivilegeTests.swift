@@ -30,7 +30,7 @@ import Testing
         "main.skipped": ["projector": "SI", "query": "S", "operator": "S"],
         "main.repairs": ["projector": "SIUD", "operator": "S", "append": "SI"],
         "main.checkpoints": ["projector": "SID", "query": "S", "operator": "S"],
-        "main.changes": ["projector": "SID", "operator": "S", "append": "S"],
+        "main.changes": ["projector": "SIUD", "operator": "S", "append": "S"],
         "main.items_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
         "main.listings_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
         "main.history": ["query": "S", "append": "SIUDT"],

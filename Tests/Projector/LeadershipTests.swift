@@ -105,18 +105,18 @@ import Testing
             for store in stores {
                 var fold = try BatchFold<ItemsProjection>(
                     EventBatch(after: 0, Array(story.events.prefix(10)), tailedAt: .now))
-                let (rows, tenants) = try fold.fold()
-                if try await store.write(rows, tenants: tenants, batch: fold.batch) { wins += 1 }
+                let rows = try fold.fold()
+                if try await store.write(rows, batch: fold.batch) { wins += 1 }
             }
             #expect(wins == 1)
             // One that was frozen so long that the checkpoint it has in mind is forgotten.
             var next = try BatchFold<ItemsProjection>(
                 EventBatch(after: 0, story.events, tailedAt: .now).suffix(after: 10))
-            #expect(try await stores[0].write([], tenants: [], batch: next.batch))
+            #expect(try await stores[0].write([], batch: next.batch))
             _ = try await harness.administrator.query("DELETE FROM main.checkpoints WHERE position < 20")
             next = try BatchFold(EventBatch(after: 0, Array(story.events.prefix(5)), tailedAt: .now))
-            let (rows, tenants) = try next.fold()
-            #expect(try await !stores[1].write(rows, tenants: tenants, batch: next.batch))
+            let rows = try next.fold()
+            #expect(try await !stores[1].write(rows, batch: next.batch))
             #expect(try await harness.checkpoint("items") == 20)
             #expect(try await harness.count("main.checkpoints WHERE projection = 'items'") == 1)
         }
@@ -160,8 +160,8 @@ import Testing
             var fold = try BatchFold<ItemsProjection>(EventBatch(after: position, events, tailedAt: .now))
             fold.restore(try await store.load(fold.toLoad, on: reader))
             do {
-                let (rows, tenants) = try fold.fold()
-                guard try await store.write(rows, tenants: tenants, batch: fold.batch) else {
+                let rows = try fold.fold()
+                guard try await store.write(rows, batch: fold.batch) else {
                     throw BatchFailure.fenced
                 }
                 position = fold.batch.last

@@ -30,7 +30,7 @@ struct MemoryTable<P: Projection> {
         let recall = fold.toRecall
         recalls.append(recall.map(\.stream))
         try fold.recall(log.filter { $0.position <= position && recall.map(\.stream).contains($0.stream) })
-        let rows = try fold.fold().rows
+        let rows = try fold.fold()
         for (key, group) in fold.groups {
             // A group without rows is nowhere once the batch is done.
             groups[key] = P.outputs(of: group, key, changedAfter: 0).isEmpty ? nil : group

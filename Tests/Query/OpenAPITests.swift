@@ -95,6 +95,7 @@ enum TestDatabaseless {
         try await body(
             QueryService.router(
                 pool: pool, follower: follower, feed: Feed(), shard: "main",
-                switches: SwitchFile(path: nil, logger: logger), shadow: Shadow(follower: follower, logger: logger)))
+                switches: SwitchFile(path: nil, logger: logger), shadow: Shadow(follower: follower, logger: logger),
+                hot: HotAnswers(bytes: 0, shard: "main", poll: .seconds(1), pool: pool)))
     }
 }

@@ -31,7 +31,7 @@ import Testing
                     chance.index(3) == 0 ? [ParkedEvent(event: batch.events.first!, key: Self.key, reason: "x")] : []
                 let expected = model.write([], parked: parked, batch: batch)
                 let store = chance.pick(stores)
-                #expect(try await store.write([], tenants: [], parked: parked, batch: batch) == expected)
+                #expect(try await store.write([], parked: parked, batch: batch) == expected)
                 #expect(try await store.checkpoint() == model.checkpoint)
                 #expect(try await store.parking() == model.parking)
                 if expected { moved += 1 }

@@ -71,19 +71,16 @@ struct BatchFold<P: Projection> {
         }
     }
 
-    /// The rows to write, and whose they are.
-    mutating func fold() throws(FoldFailure) -> (rows: [P.Output], tenants: Set<TenantID>) {
+    /// The rows to write.
+    mutating func fold() throws(FoldFailure) -> [P.Output] {
         var rows: [P.Output] = []
         rows.reserveCapacity(keys.count)
-        var tenants: Set<TenantID> = []
         for key in keys {
             var group = groups[key] ?? P.empty
             for event in events[key] ?? [] { try P.apply(event, to: &group) }
-            let changed = P.outputs(of: group, key, changedAfter: batch.previous)
-            if !changed.isEmpty { tenants.insert(key.tenant) }
-            rows += changed
+            rows += P.outputs(of: group, key, changedAfter: batch.previous)
             groups[key] = group
         }
-        return (rows, tenants)
+        return rows
     }
 }

@@ -220,7 +220,7 @@ struct GenerationRunner<P: Projection>: Sendable {
         let clock = ContinuousClock()
         let started = clock.now
         let isWritten = try await store.write(
-            prepared.rows, tenants: prepared.tenants, parked: prepared.parked, batch: prepared.batch)
+            prepared.rows, parked: prepared.parked, batch: prepared.batch)
         guard isWritten else { throw BatchFailure.fenced }
         let took = clock.now - started
         surroundings.changed()

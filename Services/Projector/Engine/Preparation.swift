@@ -4,7 +4,6 @@ import EventSourcing
 struct PreparedBatch<P: Projection>: Sendable {
     var batch: EventBatch
     var rows: [P.Output]
-    var tenants: Set<TenantID>
     var parked: [ParkedEvent]
     /// Once it is written.
     var parking: Parking
@@ -48,9 +47,9 @@ struct Preparation<P: Projection> {
     mutating func recall(_ history: [LogEvent]) throws { try fold.recall(history) }
 
     mutating func finish() throws -> PreparedBatch<P> {
-        let (rows, tenants) = try fold.fold()
+        let rows = try fold.fold()
         return PreparedBatch(
-            batch: fold.batch, rows: rows, tenants: tenants, parked: fold.parked, parking: fold.parking,
+            batch: fold.batch, rows: rows, parked: fold.parked, parking: fold.parking,
             groups: fold.groups, touching: fold.touching)
     }
 }

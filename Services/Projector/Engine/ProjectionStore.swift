@@ -55,16 +55,14 @@ struct ProjectionStore<P: Projection>: Sendable {
     }
 
     /// Writes the rows, parks what is parked, moves the checkpoint from the batch's beginning to its end, and says
-    /// whose rows have changed: one statement, all or nothing.
+    /// which rows have changed: one statement, all or nothing.
     ///
     /// - Returns: false, and nothing is written, when the checkpoint is no longer where the batch begins: somebody
     ///   else leads. (Where both write at the same time, the constraint `checkpoints_previous` throws instead.)
-    func write(
-        _ rows: [P.Output], tenants: Set<TenantID>, parked: [ParkedEvent] = [], batch: EventBatch
-    ) async throws -> Bool {
+    func write(_ rows: [P.Output], parked: [ParkedEvent] = [], batch: EventBatch) async throws -> Bool {
         var values: [any PostgresEncodable] = [
             generation.projection, Int32(generation.number), batch.previous, batch.last,
-            PostgresTimestamp(batch.tailedAt), tenants.map(\.uuid),
+            PostgresTimestamp(batch.tailedAt),
         ]
         values += P.columns.map { $0.values(rows) }
         if !parked.isEmpty { values += Self.values(parked) }
@@ -93,7 +91,7 @@ struct ProjectionStore<P: Projection>: Sendable {
         }
     }
 
-    /// Puts rows in their places at a checkpoint that stands still, and says that the tenant's rows have changed: a
+    /// Puts rows in their places at a checkpoint that stands still, and says that rows of the tenant have changed: a
     /// part of `transaction(at:)`.
     func put(_ rows: [P.Output], of tenant: TenantID, at position: Int64) async throws {
         guard !rows.isEmpty else { return }
@@ -102,14 +100,18 @@ struct ProjectionStore<P: Projection>: Sendable {
             cancellable: false)
     }
 
-    /// Says that the tenant's rows have changed after the checkpoint was passed.
+    /// Says that rows of the tenant, whichever, have changed after the checkpoint was passed.
     func changed(_ tenant: TenantID, at position: Int64) -> SQL {
         SQL(
             """
             INSERT INTO \(shard.table("changes")) (projection, generation, position, tenant_id)
-            VALUES ($1, $2::int, $3, $4) ON CONFLICT DO NOTHING
+            VALUES ($1, $2::int, $3, $4)
+            ON CONFLICT (projection, generation, position, tenant_id) DO UPDATE SET keys = NULL, xid = excluded.xid
             """, [generation.projection, Int32(generation.number), position, tenant.uuid])
     }
+
+    /// More rows of one tenant than these in one batch are not named one by one.
+    private static var mostKeys: Int { 200 }
 
     private static func loadText(_ table: String) -> String {
         """
@@ -137,7 +139,8 @@ struct ProjectionStore<P: Projection>: Sendable {
     }
 
     private static func writeText(_ shard: Shard, table: String, parks: Bool) -> String {
-        let park = ", parked AS (\(parkText(shard, first: P.columns.count + 7, from: "moved, ")))"
+        func column(_ name: String) -> String { "$\((P.columns.firstIndex { $0.name == name } ?? 0) + 6)" }
+        let park = ", parked AS (\(parkText(shard, first: P.columns.count + 6, from: "moved, ")))"
         return """
             WITH moved AS (
                 INSERT INTO \(shard.table("checkpoints")) (projection, generation, previous, position, tailed_at)
@@ -148,10 +151,13 @@ struct ProjectionStore<P: Projection>: Sendable {
                 )
                 RETURNING position
             ), changed AS (
-                INSERT INTO \(shard.table("changes")) (projection, generation, position, tenant_id)
-                SELECT $1, $2::int, moved.position, tenant FROM moved, unnest($6::uuid[]) AS tenant
+                INSERT INTO \(shard.table("changes")) (projection, generation, position, tenant_id, keys)
+                SELECT $1, $2::int, moved.position, r.tenant_id,
+                    CASE WHEN count(*) <= \(mostKeys) THEN array_agg(r.id) END
+                FROM moved, unnest(\(column("tenant_id"))::uuid[], \(column("id"))::uuid[]) AS r (tenant_id, id)
+                GROUP BY moved.position, r.tenant_id
             ), written AS (
-                \(putText(table: table, first: 7, from: "moved, "))
+                \(putText(table: table, first: 6, from: "moved, "))
             )\(parks ? park : "")
             SELECT count(*) FROM moved
             """

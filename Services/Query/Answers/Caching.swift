@@ -19,8 +19,8 @@ enum Caching {
         vary(&headers)
     }
 
-    /// Who asks decides what is seen.
+    /// Who asks decides what is seen, and how it is coded.
     private static func vary(_ headers: inout HTTPFields) {
-        headers[.vary] = "Authorization, Closter-Tenant, Closter-Key"
+        headers[.vary] = "Authorization, Closter-Tenant, Closter-Key, Accept-Encoding"
     }
 }

@@ -13,6 +13,7 @@ struct DocumentRoutes: Sendable {
     var standpoints: Standpoints
     var switches: SwitchFile
     var shadow: Shadow
+    var hot: HotAnswers
 
     /// `GET /v1/<resource>/{id}`.
     func one(_ request: Request, _ context: EdgeContext) async throws -> Response {
@@ -23,71 +24,97 @@ struct DocumentRoutes: Sendable {
         }
         let tenant = try context.tenant().id
         let visibility: Visibility = context.seesEverything ? .full : .storefront
-        let subject = ReadSubject.one(id)
-        let (document, standpoint) = try await read(subject, request, context) { source in
+        let found = try await read(.one(id), visibility, request, context) { source in
             try await source.one(id, for: visibility, of: tenant)
         }
-        guard let document else {
+        guard let response = found else {
             throw Problem(.notFound, "there is no such \(resource.prefix), or it is not for you to see")
         }
-        var headers = HTTPFields()
-        headers.reserveCapacity(10)
-        headers[.eTag] = document.tag
-        Caching.write(visibility, to: &headers)
-        standpoint.write(to: &headers)
-        if let condition = request.headers[.ifNoneMatch], EntityTag.matches(condition, document.tag) {
-            return Response(status: .notModified, headers: headers)
-        }
-        return Response.json(document.body, headers: headers)
+        return response
     }
 
     /// `GET /v1/<resource>`: a page of documents.
     func page(_ list: ListRequest, _ request: Request, _ context: EdgeContext) async throws -> Response {
         let tenant = try context.tenant().id
-        let (page, standpoint) = try await read(.list(list.place), request, context) { source in
-            try await source.page(list, of: tenant)
+        let found = try await read(.list(list.place), list.visibility, request, context) { source in
+            Answer(try await source.page(list, of: tenant), for: list.visibility)
         }
-        var headers = HTTPFields()
-        Caching.write(list.visibility, to: &headers)
-        standpoint.write(to: &headers)
-        return Response.json(page, headers: headers)
+        return found ?? Response(status: .notFound)
     }
 
-    private typealias Body<Value> = @Sendable (any DocumentSource) async throws -> Value
+    private typealias Body = @Sendable (any DocumentSource) async throws -> Answer?
 
-    private func read<Value: Fingerprinted>(
-        _ subject: ReadSubject, _ request: Request, _ context: EdgeContext, _ body: @escaping Body<Value>
-    ) async throws -> (Value, Standpoint) {
+    /// nil: there is nothing.
+    private func read(
+        _ subject: ReadSubject, _ visibility: Visibility, _ request: Request, _ context: EdgeContext,
+        _ body: @escaping Body
+    ) async throws -> Response? {
         let tenant = try context.tenant()
         let use = switches.use(resource.name, of: (tenant.id, tenant.slug), id: subject.id)
-        guard use != .projections else { return try await projected(tenant, request, body) }
+        let (answer, standpoint) =
+            if use == .projections {
+                try await kept(subject, visibility, tenant, request, body)
+            } else {
+                try await tables(use, subject, tenant, request, body)
+            }
+        guard let answer else { return nil }
+        var headers = answer.headers
+        standpoint.write(to: &headers)
+        if let tag = answer.tag, let condition = request.headers[.ifNoneMatch], EntityTag.matches(condition, tag) {
+            headers[.contentType] = nil
+            headers[.contentEncoding] = nil
+            return Response(status: .notModified, headers: headers)
+        }
+        return Response.json(answer.body, headers: headers)
+    }
+
+    private func tables(
+        _ use: ReadUse, _ subject: ReadSubject, _ tenant: Tenant, _ request: Request, _ body: @escaping Body
+    ) async throws -> (Answer?, Standpoint) {
         let tables = TableSource(resource: resource, pool: pool)
         let standpoint = try await standpoints.tables(for: tenant, request)
-        let value = try await body(tables)
+        let answer = try await body(tables)
         if use == .shadow {
             shadow.offer(
                 ShadowComparison(
-                    resource: resource, subject: subject, tenant: tenant.slug, answered: value.fingerprint,
+                    resource: resource, subject: subject, tenant: tenant.slug, answered: answer.fingerprint,
                     tables: { try await body(tables).fingerprint },
                     projections: { try await projected(body).fingerprint }))
         }
-        return (value, standpoint)
+        return (answer, standpoint)
+    }
+
+    /// Reads from projections, together with whoever asks for the same at the same time.
+    private func kept(
+        _ subject: ReadSubject, _ visibility: Visibility, _ tenant: Tenant, _ request: Request, _ body: Body
+    ) async throws -> (Answer?, Standpoint) {
+        let key = HotKey(
+            tenant: tenant.id, visibility: visibility,
+            takesGzip: Gzip.isTaken(request.headers[.acceptEncoding]), target: request.head.path ?? "")
+        return try await hot.kept(
+            key, HotSubject(projection: resource.projection, tenant: tenant.id, id: subject.id),
+            // Who asks for a position must not get what was read before it was reached, and who wants a new read not
+            // somebody else's.
+            mayJoin: request.headers[.closterAfter] == nil
+                && !(request.headers[.cacheControl].map(HotRequest.refusesKept) ?? false)
+        ) {
+            try await projected(tenant, request, body)
+        }
     }
 
     /// Reads from the live generation; once more if its table was dropped before this process heard of the next one.
-    private func projected<Value>(
-        _ tenant: Tenant, _ request: Request, _ body: Body<Value>
-    ) async throws -> (Value, Standpoint) {
+    private func projected(
+        _ tenant: Tenant, _ request: Request, _ body: Body
+    ) async throws -> (Answer?, Standpoint, Generation) {
         try await standpoints.follower.retryingDropped {
             let (generation, standpoint) = try await standpoints.projection(resource.projection, for: tenant, request)
-            return (
-                try await body(ProjectionSource(resource: resource, generation: generation, pool: pool)), standpoint
-            )
+            let source = ProjectionSource(resource: resource, generation: generation, pool: pool)
+            return (try await body(source), standpoint, generation)
         }
     }
 
     /// The same for nobody's request: what the live generation says.
-    private func projected<Value>(_ body: Body<Value>) async throws -> Value {
+    private func projected(_ body: Body) async throws -> Answer? {
         try await standpoints.follower.retryingDropped {
             let generation = try standpoints.live(resource.projection).1
             return try await body(ProjectionSource(resource: resource, generation: generation, pool: pool))

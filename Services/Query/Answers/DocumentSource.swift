@@ -6,30 +6,23 @@ import NIOCore
 /// A side that answers reads of one resource. For the same versions of the streams every side gives the same bytes.
 protocol DocumentSource: Sendable {
     /// nil where it is not there, or not for these eyes.
-    func one(_ id: UUID, for visibility: Visibility, of tenant: TenantID) async throws -> Document?
+    func one(_ id: UUID, for visibility: Visibility, of tenant: TenantID) async throws -> Answer?
 
     /// A page as `ListRequest.body` writes it.
     func page(_ list: ListRequest, of tenant: TenantID) async throws -> ByteBuffer
 }
 
-/// One resource as it is answered.
-struct Document: Sendable {
-    var body: ByteBuffer
-    var tag: String
-
-    init(version: Int64, body: ByteBuffer) {
-        self.body = body
-        tag = body.withUnsafeReadableBytes { EntityTag.make(version: version, of: $0) }
+extension Answer {
+    /// One resource.
+    init(version: Int64, _ body: ByteBuffer, for visibility: Visibility) {
+        let tag = body.withUnsafeReadableBytes { EntityTag.make(version: version, of: $0) }
+        self.init(body, tag: tag, for: visibility)
     }
 }
 
 /// Something that was read, told apart from another by a few characters instead of its bytes.
 protocol Fingerprinted: Sendable {
     var fingerprint: String { get }
-}
-
-extension Document?: Fingerprinted {
-    var fingerprint: String { self?.tag ?? "absent" }
 }
 
 extension ByteBuffer: Fingerprinted {

@@ -10,13 +10,13 @@ struct ProjectionSource: DocumentSource {
     var generation: Generation
     var pool: PostgresPool
 
-    func one(_ id: UUID, for visibility: Visibility, of tenant: TenantID) async throws -> Document? {
+    func one(_ id: UUID, for visibility: Visibility, of tenant: TenantID) async throws -> Answer? {
         let rows = try await pool.query(
             resource.statement(id, in: generation, for: visibility), tenant: tenant.uuid, lane: .fast,
             deadline: .seconds(2))
         guard let row = rows.first else { return nil }
         let body = row.withBytes(1) { ByteBuffer(bytes: $0 ?? UnsafeRawBufferPointer(start: nil, count: 0)) }
-        return Document(version: try row.decode(0), body: body)
+        return Answer(version: try row.decode(0), body, for: visibility)
     }
 
     func page(_ list: ListRequest, of tenant: TenantID) async throws -> ByteBuffer {

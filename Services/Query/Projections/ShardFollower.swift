@@ -26,11 +26,17 @@ final class ShardFollower: Sendable {
     private let logger: Logger
     private let state = Mutex(State())
     private let waiters = CheckpointWaiters()
+    /// Told of each look that answers which are kept may go by.
+    private let hot: HotAnswers?
     private let clock = ContinuousClock()
 
     /// - Parameter doorbell: where to LISTEN; nil polls only.
-    init(shard: String, poll: Duration, doorbell: PostgresConfiguration?, pool: PostgresPool, logger: Logger) {
+    init(
+        shard: String, poll: Duration, doorbell: PostgresConfiguration?, pool: PostgresPool, hot: HotAnswers? = nil,
+        logger: Logger
+    ) {
         self.shard = shard
+        self.hot = hot
         bell = Bell(channel: Self.channel, poll: poll, database: doorbell, logger: logger)
         self.pool = pool
         self.logger = logger
@@ -64,9 +70,12 @@ final class ShardFollower: Sendable {
     }
 
     private func glance() async {
+        let started = clock.now
         do {
             try await look()
+            if let hot, let view { try await hot.follow(view, since: started) }
         } catch {
+            hot?.lose()
             if !Task.isCancelled { logger.warning("cannot follow the shard: \(error)") }
         }
     }

@@ -14,10 +14,14 @@ final class SwitchFile: Sendable {
     private let path: String?
     private let logger: Logger
     private let state = Mutex(SwitchState())
+    private let onChange: @Sendable () -> Void
 
     /// Takes a first look, so that no read is answered before the file was seen.
-    /// - Parameter path: nil: projections everywhere.
-    init(path: String?, logger: Logger) {
+    /// - Parameters:
+    ///   - path: nil: projections everywhere.
+    ///   - onChange: called once other switches are in force.
+    init(path: String?, logger: Logger, onChange: @escaping @Sendable () -> Void = {}) {
+        self.onChange = onChange
         self.path = path
         self.logger = logger
         look()
@@ -41,7 +45,9 @@ final class SwitchFile: Sendable {
         let reading = Self.read(path)
         let change = state.withLock { $0.observe(reading, at: .now) }
         switch change {
-        case .taken: logger.notice("read switches taken from their file")
+        case .taken:
+            onChange()
+            logger.notice("read switches taken from their file")
         case .refused(let reason):
             logger.error("read-switch file not usable, the last good one stays in force: \(reason)")
         case nil: break

@@ -8,7 +8,7 @@ struct TableSource: DocumentSource {
     var resource: Resource
     var pool: PostgresPool
 
-    func one(_ id: UUID, for visibility: Visibility, of tenant: TenantID) async throws -> Document? {
+    func one(_ id: UUID, for visibility: Visibility, of tenant: TenantID) async throws -> Answer? {
         try await one(id, in: resource.table, for: visibility, of: tenant)
     }
 
@@ -18,13 +18,13 @@ struct TableSource: DocumentSource {
 
     private func one<Table: OperationalTable>(
         _ id: UUID, in table: Table.Type, for visibility: Visibility, of tenant: TenantID
-    ) async throws -> Document? {
+    ) async throws -> Answer? {
         let rows = try await pool.query(
             Table.statement([id]), tenant: tenant.uuid, lane: .fast, deadline: .seconds(2))
         guard let row = rows.first else { return nil }
         let record = try Table.record(row)
         guard record.isVisible(visibility), let bytes = record.document(visibility) else { return nil }
-        return Document(version: record.version, body: ByteBuffer(bytes: bytes))
+        return Answer(version: record.version, ByteBuffer(bytes: bytes), for: visibility)
     }
 
     /// One snapshot, so that a page is what the tables held at one moment.

@@ -16,6 +16,9 @@ public struct FieldBlock: Sendable {
 
     public init() {}
 
+    /// As they are sent.
+    public var bytes: Int { lines.count }
+
     public mutating func append(_ name: StaticString, _ value: String) {
         assert(name.isASCII)
         let start = lines.count

@@ -8,12 +8,25 @@ public struct HotRequest: Sendable {
     public internal(set) var tenant: String?
     public internal(set) var ifNoneMatch: String?
     public internal(set) var after: String?
+    public internal(set) var prefer: String?
     public internal(set) var acceptEncoding: String?
+    public internal(set) var cacheControl: String?
     public internal(set) var origin: String?
     public internal(set) var correlationID: String?
     public internal(set) var traceparent: String?
     /// A field that may come once came twice: what that means is for the router to say.
     public internal(set) var isUnusual = false
+
+    /// Whether the client wants what is read now, not what was read before (RFC 9111 §5.2.1.4).
+    var refusesKept: Bool { cacheControl.map(Self.refusesKept) ?? false }
+
+    /// The same of the field's value.
+    public static func refusesKept(_ cacheControl: String) -> Bool {
+        cacheControl.split(separator: ",").contains {
+            let directive = $0.trimmed.lowercased()
+            return directive == "no-cache" || directive == "no-store"
+        }
+    }
 
     init(isHead: Bool, target: String) {
         self.isHead = isHead
@@ -29,11 +42,13 @@ public struct HotRequest: Sendable {
         // By length first: most of what a browser sends is decided by it.
         let isRepeated =
             switch name.count {
+            case 6 where isNamed("prefer"): Self.put(value(), in: &prefer)
             case 6 where isNamed("origin"): Self.put(value(), in: &origin)
             case 11 where isNamed("closter-key"): Self.put(value(), in: &key)
             case 11 where isNamed("traceparent"): Self.put(value(), in: &traceparent)
             case 13 where isNamed("authorization"): Self.put(value(), in: &authorization)
             case 13 where isNamed("if-none-match"): Self.put(value(), in: &ifNoneMatch)
+            case 13 where isNamed("cache-control"): Self.put(value(), in: &cacheControl)
             case 13 where isNamed("closter-after"): Self.put(value(), in: &after)
             case 14 where isNamed("closter-tenant"): Self.put(value(), in: &tenant)
             case 15 where isNamed("accept-encoding"): Self.put(value(), in: &acceptEncoding)

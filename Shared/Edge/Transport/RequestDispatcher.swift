@@ -28,7 +28,9 @@ struct RequestDispatcher: Sendable {
         Task(executorPreference: executor) {
             let context = EdgeContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
             do {
-                await sink.send(try await responder.respond(to: request, context: context))
+                await sink.send(
+                    try await responder.respond(to: request, context: context),
+                    takesGzip: Gzip.isTaken(request.headers[.acceptEncoding]))
             } catch {
                 // The responder turns every error into a response: this is a cancelled task.
                 sink.abort()

@@ -26,10 +26,11 @@ protocol ResponseSink: Sendable {
 struct ClientGone: Error {}
 
 extension ResponseSink {
-    /// Sends a response of the framework. Its first part waits for the second: most have none, and go out at once.
-    func send(_ response: Response) async {
+    /// Sends a response of the framework. Its first part waits for the second: most have none, and go out at once,
+    /// compressed where that is worth it.
+    func send(_ response: Response, takesGzip: Bool) async {
         do {
-            try await response.body.write(SinkWriter(sink: self, head: response.head))
+            try await response.body.write(SinkWriter(sink: self, head: response.head, takesGzip: takesGzip))
         } catch {
             abort()
         }
@@ -45,10 +46,12 @@ private struct SinkWriter: ResponseBodyWriter {
     }
 
     private let sink: any ResponseSink
+    private let takesGzip: Bool
     private var state: State
 
-    init(sink: any ResponseSink, head: HTTPResponse) {
+    init(sink: any ResponseSink, head: HTTPResponse, takesGzip: Bool) {
         self.sink = sink
+        self.takesGzip = takesGzip
         state = .nothing(head)
     }
 
@@ -75,7 +78,12 @@ private struct SinkWriter: ResponseBodyWriter {
     consuming func finish(_ trailingHeaders: HTTPFields?) async throws {
         switch state {
         case .nothing(let head): sink.send(head, nil)
-        case .first(let head, let body): sink.send(head, body)
+        case .first(var head, let body):
+            guard Gzip.isWorthwhile(head.headerFields, bytes: body.readableBytes) else { return sink.send(head, body) }
+            if head.headerFields[.vary]?.contains("Accept-Encoding") != true {
+                head.headerFields[values: .vary].append("Accept-Encoding")
+            }
+            sink.send(head, takesGzip ? Gzip.encode(body, &head.headerFields) : body)
         case .begun: sink.finish()
         }
     }

@@ -1,0 +1,168 @@
+import Edge
+import EventSourcing
+import Foundation
+import HTTPTypes
+import NIOCore
+import Postgres
+import Synchronization
+
+/// The answers of items and listings that are kept ready, as they were read from projections.
+///
+/// An answer is given again as long as no change of what it shows has become known, and only while changes are known up
+/// to `grace` after the last poll. Reads from tables are not kept: they hold what no projection knows yet.
+final class HotAnswers: HotReads {
+    /// How long a look may take.
+    private static let grace = Duration.milliseconds(25)
+
+    let routes = ["/v1/items", "/v1/items/:id", "/v1/listings", "/v1/listings/:id"]
+    let store: HotStore
+    private let shard: String
+    private let poll: Duration
+    private let pool: PostgresPool
+    private let lanes: [Projection: HotLane]
+    /// The snapshot up to which changes have been taken in.
+    private let seen = Mutex<String?>(nil)
+    let counts = Counts()
+
+    final class Counts: Sendable {
+        let given = Atomic<Int>(0)
+        let missed = Atomic<Int>(0)
+        let dropped = Atomic<Int>(0)
+        let lost = Atomic<Int>(0)
+    }
+
+    /// - Parameter bytes: 0 keeps nothing.
+    init(bytes: Int, shard: String, poll: Duration, pool: PostgresPool) {
+        store = HotStore(limit: bytes)
+        self.shard = shard
+        self.poll = poll
+        self.pool = pool
+        lanes = Dictionary(uniqueKeysWithValues: Projection.allCases.map { ($0, HotLane()) })
+    }
+
+    // MARK: Giving
+
+    func answer(
+        _ request: HotRequest, for reader: HotReader, own: inout FieldBlock
+    ) -> (response: FinishedResponse, route: Int)? {
+        guard let (projection, route) = Self.route(request.target), let lane = lanes[projection] else { return nil }
+        // What is said of the lane first holds for an answer that is found after.
+        let state = lane.state
+        guard state.isCurrent(at: .now), isReached(request, by: state, for: reader.tenant) else { return nil }
+        let key = HotKey(
+            tenant: reader.tenant, visibility: reader.seesEverything ? .full : .storefront,
+            takesGzip: Gzip.isTaken(request.acceptEncoding), target: request.target)
+        guard let entry = store.find(key) else {
+            counts.missed.wrappingAdd(1, ordering: .relaxed)
+            return nil
+        }
+        counts.given.wrappingAdd(1, ordering: .relaxed)
+        own.append(
+            "closter-position",
+            PositionToken(shard: shard, epoch: state.epoch, tenant: reader.tenant, position: state.checkpoint).text)
+        if let condition = request.ifNoneMatch, let tag = entry.tag, let notModified = entry.notModified,
+            EntityTag.matches(condition, tag)
+        {
+            return (notModified, route)
+        }
+        return (entry.found, route)
+    }
+
+    private static func route(_ target: String) -> (Projection, Int)? {
+        let path = target.utf8
+        func begins(with prefix: StaticString) -> Bool {
+            path.count >= prefix.utf8CodeUnitCount
+                && zip(path, UnsafeBufferPointer(start: prefix.utf8Start, count: prefix.utf8CodeUnitCount))
+                    .allSatisfy { $0 == $1 }
+        }
+        if begins(with: "/v1/listings") { return (.listings, begins(with: "/v1/listings/") ? 3 : 2) }
+        if begins(with: "/v1/items") { return (.items, begins(with: "/v1/items/") ? 1 : 0) }
+        return nil
+    }
+
+    /// Whether the answers hold what `Closter-After` asks for. A token that is not plainly good is for the router to judge,
+    /// and so is whoever would wait.
+    private func isReached(_ request: HotRequest, by state: HotLane.State, for tenant: TenantID) -> Bool {
+        guard let after = request.after else { return true }
+        guard request.prefer == nil, let token = PositionToken(after) else { return false }
+        return token.shard == shard && token.epoch == state.epoch && token.tenant == tenant
+            && token.position <= state.checkpoint
+    }
+
+    // MARK: Keeping
+
+    /// What was read, once for all who ask for it at the same time; kept, if it may be.
+    ///
+    /// - Parameter read: gives the answer, where it stands and the generation that it was read from.
+    func kept(
+        _ key: HotKey, _ subject: HotSubject, mayJoin: Bool,
+        read: () async throws -> (Answer?, Standpoint, Generation)
+    ) async throws -> (Answer?, Standpoint) {
+        guard let lane = lanes[subject.projection] else {
+            let (answer, standpoint, _) = try await read()
+            return (answer, standpoint)
+        }
+        var generation: Int32?
+        let kept = try await store.value(
+            key, subject, mayJoin: mayJoin,
+            isCurrent: {
+                let state = lane.state
+                return state.isCurrent(at: .now) && state.generation == generation
+            },
+            make: {
+                let (answer, standpoint, readFrom) = try await read()
+                generation = readFrom.number
+                let coded = key.takesGzip ? answer?.gzipped() : answer
+                return (Kept(answer: coded, standpoint: standpoint), coded?.entry(of: subject))
+            })
+        return (kept.answer, kept.standpoint)
+    }
+
+    private struct Kept: Sendable {
+        var answer: Answer?
+        var standpoint: Standpoint
+    }
+
+    // MARK: Dropping
+
+    /// Takes in what has changed since the last time, so that everything up to this view is in the answers that are left.
+    ///
+    /// - Parameters:
+    ///   - view: what readers go by.
+    ///   - started: when it was looked at.
+    func follow(_ view: ShardView, since started: ContinuousClock.Instant) async throws(PostgresError) {
+        let prior = seen.withLock { $0 }
+        let rows = try await pool.query(
+            "SELECT seen, projection, tenant_id, keys FROM main.changes_after(\(prior)::pg_snapshot)", lane: .fast,
+            deadline: .seconds(2))
+        var changes: [HotChange] = []
+        for row in rows {
+            guard let name = row[1], let projection = Projection(rawValue: name) else { continue }
+            changes.append(
+                HotChange(
+                    projection: projection, tenant: TenantID(try row.decode(2, as: UUID.self)), keys: try row.decode(3))
+            )
+        }
+        // Without an earlier snapshot nobody can say what has changed.
+        if prior == nil { store.dropAll() } else { store.drop(changes) }
+        counts.dropped.wrappingAdd(changes.count, ordering: .relaxed)
+        let latest = try rows.first?.decode(0, as: String.self)
+        seen.withLock { $0 = latest }
+        for generation in view.generations.values {
+            guard let lane = lanes[generation.projection] else { continue }
+            if lane.adopt(generation.number, epoch: view.epoch) { store.dropAll(of: generation.projection) }
+            lane.open(to: generation.checkpoint, until: started + poll + Self.grace)
+        }
+    }
+
+    /// What has changed is not known: nothing that is kept may be given.
+    func lose() {
+        for lane in lanes.values { lane.close() }
+        seen.withLock { $0 = nil }
+        store.dropAll()
+        counts.lost.wrappingAdd(1, ordering: .relaxed)
+    }
+
+    /// Another side answers from now on.
+    func switched() { store.dropAll() }
+}

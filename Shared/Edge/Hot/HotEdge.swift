@@ -1,0 +1,53 @@
+import EventSourcing
+import Foundation
+import HTTPTypes
+import Logging
+
+/// What the edge does for a request that the router does not see: who asks, the tenant's limit, its trace, its origin,
+/// its metrics. What it is not sure of it leaves to the router.
+struct HotEdge: HotPath {
+    private let reads: any HotReads
+    private let callers: KnownCallers
+    private let limiter: TenantLimiter
+    private let usages: [RouteUsage]
+    private let isLogged: Bool
+
+    /// - Parameter logger: where it logs each read, all go the long way.
+    init(
+        _ reads: any HotReads, callers: KnownCallers, limiter: TenantLimiter, metrics: RequestMetrics, logger: Logger
+    ) {
+        self.reads = reads
+        self.callers = callers
+        self.limiter = limiter
+        usages = reads.routes.map(metrics.usage)
+        isLogged = logger.logLevel <= .debug
+    }
+
+    func answer(_ request: HotRequest, own: inout FieldBlock) -> FinishedResponse? {
+        guard !request.isUnusual, !request.refusesKept, !isLogged else { return nil }
+        let start = ContinuousClock.now
+        let credentials = KnownCallers.Credentials(
+            authorization: request.authorization, key: request.key, tenant: request.tenant)
+        guard let caller = callers.caller(credentials, at: start),
+            let correlation = Self.correlation(request),
+            let (response, route) = reads.answer(request, for: caller.reader, own: &own),
+            limiter.takes(caller.reader.tenant, at: start)
+        else { return nil }
+        own.append("x-correlation-id", correlation)
+        own.append("traceparent", request.traceparent.flatMap(TraceParent.taken) ?? TraceParent.make())
+        let access = caller.access
+        if !access.allowedOrigins.isEmpty {
+            var fields = HTTPFields()
+            CrossOrigin.mark(&fields, origin: request.origin, allowed: access.allowedOrigins)
+            for field in fields { own.append(field.name.canonicalName, field.value) }
+        }
+        usages[route].count(isHead: request.isHead, status: response.status, ContinuousClock.now - start)
+        return response
+    }
+
+    /// nil: not a UUID, which the router refuses.
+    private static func correlation(_ request: HotRequest) -> String? {
+        guard let given = request.correlationID else { return UUID.version7().text }
+        return UUID(uuidString: given.trimmed)?.text
+    }
+}

@@ -26,11 +26,11 @@ final class EdgeFixture: Sendable {
 
     private let jwks = FileManager.default.temporaryDirectory.appending(path: "\(UUID()).jwks.json")
 
-    init() throws {
+    init(logLevel: Logger.Level = .debug) throws {
         try Data(issuer.jwks).write(to: jwks)
         let logs = logs
         let logger = Logger(label: "query") { label in
-            JSONLogHandler(service: "query", label: label, level: .debug, sink: LogSink { logs.append($0) })
+            JSONLogHandler(service: "query", label: label, level: logLevel, sink: LogSink { logs.append($0) })
         }
         environment = ServiceProcess.Environment(
             configuration: try ServiceConfiguration(service: "query", environment: [:]), health: HealthRegistry(),
@@ -42,6 +42,7 @@ final class EdgeFixture: Sendable {
     /// The application with a few routes, some of which only tests need.
     func application(
         _ routes: (EdgeRouter) -> Void = { _ in }, limits: TransportLimits = TransportLimits(),
+        hot: (any HotReads)? = nil,
         onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
     ) -> EdgeApplication {
         let router = Edge.makeRouter()
@@ -69,7 +70,8 @@ final class EdgeFixture: Sendable {
         router.get("/openapi.json") { _, _ in Response.json(Array("{}".utf8)) }
         routes(router)
         return Edge.application(
-            router, environment: environment, authenticator: authenticator, limits: limits, onRunning: onRunning)
+            router, environment: environment, authenticator: authenticator, limits: limits, hot: hot,
+            onRunning: onRunning)
     }
 
     var authenticator: Authenticator {

@@ -33,10 +33,10 @@ extension EdgeFixture {
 
     /// The application with a few routes more.
     func serve<Value: Sendable>(
-        limits: TransportLimits = TransportLimits(), _ routes: (EdgeRouter) -> Void = { _ in },
-        _ body: @Sendable (Int) async throws -> Value
+        limits: TransportLimits = TransportLimits(), hot: (any HotReads)? = nil,
+        _ routes: (EdgeRouter) -> Void = { _ in }, _ body: @Sendable (Int) async throws -> Value
     ) async throws -> Value {
-        try await serve({ application(routes, limits: limits, onRunning: $0) }, body)
+        try await serve({ application(routes, limits: limits, hot: hot, onRunning: $0) }, body)
     }
 
     struct ServerEnded: Error {}

@@ -3,7 +3,7 @@
 # The packages of the system and the Swift toolchain.
 
 # Headers for the build, and the server. Anything else the product needs comes with Swift.
-build_packages=(libpq-dev libssl-dev libnghttp2-dev)
+build_packages=(libpq-dev libssl-dev libnghttp2-dev zlib1g-dev)
 
 # The newest installed PostgreSQL that is new enough, or the one of the major version $1; prints its bin folder.
 server_programs() {

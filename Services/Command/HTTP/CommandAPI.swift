@@ -138,10 +138,11 @@ extension Request {
         return key
     }
 
-    /// The version part of a strong ETag, `"<version>-<digest>"`; nil where there is no precondition, or any version
-    /// will do.
+    /// The version part of an ETag, `"<version>-<digest>"`, weak where the answer was compressed; nil where there is no
+    /// precondition, or any version will do.
     func ifMatch() throws -> Int64? {
-        guard let text = try header(.ifMatch), text != "*" else { return nil }
+        guard var text = try header(.ifMatch), text != "*" else { return nil }
+        if text.hasPrefix("W/") { text.removeFirst(2) }
         let tag = text.dropFirst().dropLast()
         let digits = tag.prefix { ("0"..."9").contains($0) }, rest = tag.dropFirst(digits.count)
         guard text.count > 2, text.hasPrefix("\""), text.hasSuffix("\""), !tag.contains("\""),

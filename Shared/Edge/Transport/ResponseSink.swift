@@ -78,12 +78,13 @@ private struct SinkWriter: ResponseBodyWriter {
     consuming func finish(_ trailingHeaders: HTTPFields?) async throws {
         switch state {
         case .nothing(let head): sink.send(head, nil)
-        case .first(var head, let body):
+        case .first(var head, var body):
             guard Gzip.isWorthwhile(head.headerFields, bytes: body.readableBytes) else { return sink.send(head, body) }
             if head.headerFields[.vary]?.contains("Accept-Encoding") != true {
                 head.headerFields[values: .vary].append("Accept-Encoding")
             }
-            sink.send(head, takesGzip ? Gzip.encode(body, &head.headerFields) : body)
+            if takesGzip { body = Gzip.encode(body, &head.headerFields) }
+            sink.send(head, body)
         case .begun: sink.finish()
         }
     }

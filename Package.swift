@@ -76,6 +76,9 @@ let package = Package(
         // C libraries of the system: module maps, and inline functions for what Swift cannot import.
         .systemLibrary(
             name: "CLibpq", path: "Shared/CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(
+            name: "CNGHTTP2", path: "Shared/CNGHTTP2", pkgConfig: "libnghttp2",
+            providers: [.apt(["libnghttp2-dev"])]),
 
         // Shared: pure.
         shared("JSON", []),
@@ -93,8 +96,8 @@ let package = Package(
         shared(
             "Edge",
             [
-                "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", deque, httpTypes, hummingbird, lifecycle,
-                logging, metrics, nioCore, nioHTTP1, nioPosix,
+                "CNGHTTP2", "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", deque, httpTypes, hummingbird,
+                lifecycle, logging, metrics, nioCore, nioHTTP1, nioPosix,
             ]),
     ]
         + service(

@@ -162,11 +162,14 @@ let package = Package(
                     "EventSourcing", "Identity", "JSON", "Postgres", "TestSupport", asyncHTTPClient, crypto,
                     hummingbird, jwtKit, logging, nioCore,
                 ]),
+            .executableTarget(
+                name: "closter-test-edge", dependencies: ["Edge", "Runtime", hummingbird, nioCore],
+                path: "Tests/EdgeServer", swiftSettings: settings),
             tests(
                 "Edge",
                 [
-                    "Edge", "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", "TestSupport", httpTypes,
-                    hummingbird, hummingbirdTesting, lifecycle, logging, metrics, nioCore, nioPosix,
+                    "CNGHTTP2", "Edge", "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", "TestSupport",
+                    httpTypes, hummingbird, hummingbirdTesting, lifecycle, logging, metrics, nioCore, nioPosix,
                 ]),
             tests(
                 "Command",

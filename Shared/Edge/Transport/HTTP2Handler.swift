@@ -54,7 +54,8 @@ final class HTTP2Handler: ChannelInboundHandler {
     private var look: (due: NIODeadline, task: Scheduled<Void>)?
     /// The client's first frame has come.
     private var isGreeted = false
-    private var frames = 0
+    /// What has come since something came of it.
+    private var idle = (frames: 0, bytes: 0)
     private var lingering = 0
 
     private var out = ByteBuffer()
@@ -236,10 +237,14 @@ final class HTTP2Handler: ChannelInboundHandler {
             return
         }
         isFlushHeld = true
+        // nghttp2 passes over what it does not know, or no more, without a word.
+        idle.bytes += bytes.readableBytes
         let code = bytes.withUnsafeReadableBytes { bytes in
             nghttp2_session_mem_recv(session.pointer, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
         }
-        if code < 0 {
+        if idle.bytes > limits.lingerBytes {
+            fail(NGHTTP2_ENHANCE_YOUR_CALM)
+        } else if code < 0 {
             fail(code == NGHTTP2_ERR_FLOODED.rawValue ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR)
         } else if nghttp2_session_get_outbound_queue_size(session.pointer) > Self.queue {
             pump()
@@ -257,10 +262,10 @@ final class HTTP2Handler: ChannelInboundHandler {
     func frameReceived(_ frame: UnsafePointer<nghttp2_frame>) {
         let head = frame.pointee.hd
         let isLast = head.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
-        var isIdle = true
+        idle.frames += 1
         switch UInt32(head.type) {
         case NGHTTP2_HEADERS.rawValue:
-            isIdle = false
+            isOfUse()
             heading = nil
             clock?.rest()
             if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
@@ -269,7 +274,6 @@ final class HTTP2Handler: ChannelInboundHandler {
                 received(head.stream_id)
             }
         case NGHTTP2_DATA.rawValue:
-            isIdle = head.length <= frame.pointee.data.padlen && !isLast
             if isLast { received(head.stream_id) }
         case NGHTTP2_SETTINGS.rawValue:
             isGreeted = true
@@ -278,9 +282,11 @@ final class HTTP2Handler: ChannelInboundHandler {
             if head.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0, phase == .announced { refuseMore() }
         default: break
         }
-        frames = isIdle ? frames + 1 : 0
-        if frames == Self.idleFrames { terminate(NGHTTP2_ENHANCE_YOUR_CALM) }
+        if idle.frames == Self.idleFrames { terminate(NGHTTP2_ENHANCE_YOUR_CALM) }
     }
+
+    /// A request or a part of one has come, or a part of a response has gone.
+    func isOfUse() { idle = (0, 0) }
 
     private func terminate(_ code: nghttp2_error_code) {
         guard let session else { return }
@@ -380,7 +386,7 @@ final class HTTP2Handler: ChannelInboundHandler {
 
     /// A frame of a body: its head, and then the bytes from where they are.
     func sendData(_ head: UnsafeRawBufferPointer, _ count: Int, of stream: HTTP2Stream) -> Int32 {
-        frames = 0
+        isOfUse()
         out.writeBytes(head)
         stream.response.move(count, to: &out)
         stream.outbound?.count(count)

@@ -77,6 +77,7 @@ extension HTTP2Handler {
     func receive(_ bytes: UnsafeRawBufferPointer, _ id: Int32) {
         guard let session else { return }
         let stream = session.stream(id)
+        if stream != nil { isOfUse() }
         stream?.inbound?.count(bytes.count)
         switch stream?.receiving {
         case nil, .nothing: nghttp2_session_consume(session.pointer, id, bytes.count)

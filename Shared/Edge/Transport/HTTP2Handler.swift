@@ -362,7 +362,8 @@ final class HTTP2Handler: ChannelInboundHandler {
             if out.readableBytes > 0 { context.writeAndFlush(wrapOutboundOut(out), promise: nil) }
         }
         guard phase != .over else { return }
-        if isDrained, nghttp2_session_want_read(session.pointer) == 0, nghttp2_session_want_write(session.pointer) == 0 {
+        if isDrained, nghttp2_session_want_read(session.pointer) == 0, nghttp2_session_want_write(session.pointer) == 0
+        {
             return leave(context)
         }
         if streams.isEmpty {

@@ -76,6 +76,8 @@ let package = Package(
         // C libraries of the system: module maps, and inline functions for what Swift cannot import.
         .systemLibrary(
             name: "CLibpq", path: "Shared/CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(
+            name: "COpenSSL", path: "Shared/COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
 
         // Shared: pure.
         shared("JSON", []),
@@ -93,8 +95,8 @@ let package = Package(
         shared(
             "Edge",
             [
-                "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", deque, httpTypes, hummingbird, lifecycle,
-                logging, metrics, nioCore, nioHTTP1, nioPosix,
+                "COpenSSL", "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", deque, httpTypes, hummingbird,
+                lifecycle, logging, metrics, nioCore, nioHTTP1, nioPosix,
             ]),
     ]
         + service(

@@ -39,7 +39,9 @@ public enum Edge {
     ///   - authenticator: nil refuses everything under `/v1`.
     ///   - limits: what a client may ask of a connection.
     ///   - hot: what is asked before the router.
-    ///   - onRunning: gets the port the server listens on, which is news where the configuration says 0.
+    ///   - onRunning: gets the port of the first listener that has one, which is news where the configuration says 0.
+    ///
+    /// Where the certificate that the configuration names cannot be used, running it throws a `ConfigurationError`.
     public static func application(
         _ router: EdgeRouter, environment: ServiceProcess.Environment, authenticator: Authenticator?,
         limits: TransportLimits = TransportLimits(), hot: (any HotPath)? = nil,
@@ -51,8 +53,16 @@ public enum Edge {
             authenticator: authenticator, metrics: RequestMetrics(factory: environment.metrics),
             logger: environment.logger)
         let configuration = environment.configuration
+        let certificate = configuration.tls.map {
+            TLSCertificate($0, service: configuration.service, logger: environment.logger)
+        }
+        certificate?.register(in: environment.health, environment.metrics)
+        let connections = Connections(
+            listeners: configuration.listeners.count, most: configuration.connections,
+            mostPerAddress: configuration.connectionsPerAddress)
+        connections.register(configuration.listeners.map(\.description), in: environment.metrics)
         let server = HTTPServer(
-            host: configuration.httpHost, port: configuration.httpPort, limits: limits,
+            listeners: configuration.listeners, certificate: certificate, connections: connections, limits: limits,
             dispatcher: RequestDispatcher(responder, hot: hot, logger: environment.logger), logger: environment.logger)
         return EdgeApplication(responder, server, onRunning: onRunning)
     }

@@ -1,0 +1,4 @@
+/// What is spoken on a connection: by its ALPN name, those that we like better first.
+enum HTTPVersion: String, CaseIterable {
+    case http1 = "http/1.1"
+}

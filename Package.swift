@@ -76,8 +76,10 @@ let package = Package(
         // C libraries of the system: module maps, and inline functions for what Swift cannot import.
         .systemLibrary(
             name: "CLibpq", path: "Shared/CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
-        .systemLibrary(
-            name: "COpenSSL", path: "Shared/COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .target(
+            name: "COpenSSL", path: "Shared/COpenSSL",
+            cSettings: [.enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error)],
+            linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
 
         // Shared: pure.
         shared("JSON", []),
@@ -165,7 +167,7 @@ let package = Package(
                 "Edge",
                 [
                     "Edge", "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", "TestSupport", httpTypes,
-                    hummingbird, hummingbirdTesting, lifecycle, logging, metrics, nioCore, nioPosix,
+                    hummingbird, hummingbirdTesting, lifecycle, logging, metrics, nioCore, nioPosix, subprocess, system,
                 ]),
             tests(
                 "Command",

@@ -1,5 +1,11 @@
 import COpenSSL
+import Foundation
 import NIOCore
+
+private let fine = Int32(closter_ssl_fine)
+private let wantsRead = Int32(closter_ssl_wants_read)
+private let wantsWrite = Int32(closter_ssl_wants_write)
+private let hasEnded = Int32(closter_ssl_has_ended)
 
 /// One connection's TLS, on the server's side: a machine between ciphertext and plaintext that knows no socket.
 ///
@@ -22,35 +28,33 @@ final class TLSSession {
     private(set) var outgoing = ByteBuffer()
 
     init(_ context: TLSContext) throws(TLSFailure) {
-        guard let ssl = SSL_new(context.pointer) else { throw .taken() }
         lent = .allocate(capacity: 1)
         lent.initialize(to: closter_lent())
+        guard let ssl = closter_ssl_new(context.pointer, lent) else {
+            lent.deallocate()
+            throw .taken()
+        }
         self.ssl = ssl
-        guard closter_ssl_lend(ssl, Self.method, lent) == 1 else { throw .taken() }
-        SSL_set_accept_state(ssl)
     }
 
-    // The BIO goes with the SSL, and looks at what is lent until then.
+    // In this order: the one looks at the other.
     deinit {
         SSL_free(ssl)
         lent.deallocate()
     }
-
-    /// Never written to once it was made.
-    private nonisolated(unsafe) static let method = closter_lent_method()
 
     // MARK: Ciphertext in
 
     func handshake(_ incoming: inout ByteBuffer) -> Step {
         var room = 4 << 10
         while true {
-            var error = SSL_ERROR_NONE
+            var error = fine
             outgoing.writeWithUnsafeMutableBytes(minimumWritableBytes: room) { out in
                 call(&incoming, out, &error) { SSL_do_handshake(ssl) }
             }
             switch error {
-            case SSL_ERROR_NONE: return .open
-            case SSL_ERROR_WANT_WRITE: room *= 2
+            case fine: return .open
+            case wantsWrite: room *= 2
             default: return step(error)
             }
         }
@@ -61,7 +65,7 @@ final class TLSSession {
         // For alerts and the like: seldom anything, and small.
         withUnsafeTemporaryAllocation(byteCount: 512, alignment: 1) { out in
             while incoming.readableBytes > 0 || SSL_pending(ssl) > 0 {
-                var error = SSL_ERROR_NONE
+                var error = fine
                 var used = 0
                 plain.writeWithUnsafeMutableBytes(minimumWritableBytes: max(64, Int(SSL_pending(ssl)))) { room in
                     var count = 0
@@ -69,7 +73,7 @@ final class TLSSession {
                     return count
                 }
                 if used > 0 { outgoing.writeBytes(UnsafeRawBufferPointer(rebasing: out[..<used])) }
-                if error != SSL_ERROR_NONE, error != SSL_ERROR_WANT_WRITE { return step(error) }
+                if error != fine, error != wantsWrite { return step(error) }
             }
             return .waiting
         }
@@ -84,7 +88,7 @@ final class TLSSession {
         // Of a record: its head, and what TLS 1.2 may add at most. And something that may come before it.
         var room = plain.readableBytes + (plain.readableBytes / Self.recordBytes + 1) * 96 + 128
         while true {
-            var error = SSL_ERROR_NONE
+            var error = fine
             outgoing.writeWithUnsafeMutableBytes(minimumWritableBytes: room) { out in
                 plain.withUnsafeReadableBytes { bytes in
                     var count = 0
@@ -92,9 +96,9 @@ final class TLSSession {
                 }
             }
             switch error {
-            case SSL_ERROR_NONE: return .waiting
+            case fine: return .waiting
             // The same bytes again, to go on with.
-            case SSL_ERROR_WANT_WRITE: room *= 2
+            case wantsWrite: room *= 2
             default: return step(error)
             }
         }
@@ -105,7 +109,7 @@ final class TLSSession {
     /// Says that no more will be sent. Not after a failure.
     func end() {
         var nothing = ByteBuffer()
-        var error = SSL_ERROR_NONE
+        var error = fine
         outgoing.writeWithUnsafeMutableBytes(minimumWritableBytes: 256) { out in
             call(&nothing, out, &error) { SSL_shutdown(ssl) }
         }
@@ -130,14 +134,9 @@ final class TLSSession {
     /// The subject of the client's certificate, as RFC 2253 writes it; nil where it has shown none. A resumed session has
     /// that of the one it resumes.
     var clientSubject: String? {
-        guard let certificate = SSL_get1_peer_certificate(ssl) else { return nil }
-        defer { X509_free(certificate) }
-        guard SSL_get_verify_result(ssl) == X509_V_OK, let bio = BIO_new(BIO_s_mem()) else { return nil }
-        defer { BIO_free(bio) }
-        guard closter_x509_print_name(bio, X509_get_subject_name(certificate)) == 1 else { return nil }
-        var bytes: UnsafeMutablePointer<CChar>?
-        let count = closter_bio_bytes(bio, &bytes)
-        return String(decoding: UnsafeRawBufferPointer(start: bytes, count: count), as: UTF8.self)
+        guard let text = closter_ssl_client(ssl) else { return nil }
+        defer { free(text) }
+        return String(cString: text)
     }
 
     // MARK: OpenSSL
@@ -155,7 +154,7 @@ final class TLSSession {
             // Of an earlier call, or SSL_get_error would take it for one of this.
             ERR_clear_error()
             let result = body()
-            error = result > 0 ? SSL_ERROR_NONE : SSL_get_error(ssl, result)
+            error = result > 0 ? fine : SSL_get_error(ssl, result)
             let left = lent.pointee
             lent.pointee = closter_lent()
             return (bytes.count - left.in_left, out.count - left.out_left)
@@ -164,8 +163,8 @@ final class TLSSession {
 
     private func step(_ error: Int32) -> Step {
         switch error {
-        case SSL_ERROR_WANT_READ: .waiting
-        case SSL_ERROR_ZERO_RETURN: .ended
+        case wantsRead: .waiting
+        case hasEnded: .ended
         default: .failed(.taken())
         }
     }

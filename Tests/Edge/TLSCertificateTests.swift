@@ -29,7 +29,7 @@ import Testing
                 ["CLOSTER_TLS_CERTIFICATE": "no start line", "CLOSTER_TLS_KEY": "No such file"]
             ),
             (["CLOSTER_TLS_KEY": fixture.path("next.key")], ["CLOSTER_TLS_KEY": "key values mismatch"]),
-            (["CLOSTER_TLS_KEY": fixture.path("locked.key")], ["CLOSTER_TLS_KEY": "bad password read"]),
+            (["CLOSTER_TLS_KEY": fixture.path("locked.key")], ["CLOSTER_TLS_KEY": "interrupted or cancelled"]),
             (["CLOSTER_TLS_CLIENT_CA": fixture.path("empty")], ["CLOSTER_TLS_CLIENT_CA": "empty"]),
         ]
         for (settings, problems) in cases {

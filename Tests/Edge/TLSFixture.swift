@@ -14,11 +14,15 @@ struct Said: Sendable {
     var isSuccess: Bool
 }
 
-/// Runs a program to its end; nil where it says more than a few megabytes.
-func run(_ program: String, _ arguments: [String], input: String = "") async throws -> Said {
+/// Runs a program to its end; cancelling ends it.
+///
+/// - Parameter input: read through a shell, for which it is no failure that a program ends before it has read all.
+func run(_ program: String, _ arguments: [String], input: String? = nil) async throws -> Said {
+    let shell = ["-c", #"input=$1; shift; printf %s "$input" | "$@""#, "sh"]
     let result = try await Subprocess.run(
-        .name(program), arguments: .init(arguments), input: .string(input), output: .string(limit: 4 << 20),
-        error: .string(limit: 1 << 20))
+        .name(input == nil ? program : "sh"),
+        arguments: .init(input.map { shell + [$0, program] + arguments } ?? arguments),
+        output: .string(limit: 4 << 20), error: .string(limit: 1 << 20))
     return Said(text: result.standardOutput + result.standardError, isSuccess: result.terminationStatus.isSuccess)
 }
 

@@ -45,13 +45,11 @@ import Testing
     @Test func `a connection is not negotiated twice`() async throws {
         let fixture = try await TLSFixture()
         try await fixture.serve { port in
+            // The letter, and something to say, which begins it.
             let said = try await run(
                 "openssl",
-                [
-                    "s_client", "-connect", "127.0.0.1:\(port)", "-CAfile", fixture.path("ca.pem"), "-ign_eof",
-                    "-tls1_2",
-                ],
-                input: "R\n")
+                ["s_client", "-connect", "127.0.0.1:\(port)", "-CAfile", fixture.path("ca.pem"), "-tls1_2"],
+                input: "R\n" + String(repeating: "y\n", count: 20_000))
             #expect(said.text.contains("RENEGOTIATING"))
             #expect(said.text.contains("no renegotiation"))
         }
@@ -176,7 +174,8 @@ import Testing
                 "openssl", ["s_client", "-connect", "127.0.0.1:\(port)", "-quiet", "-no_ign_eof"],
                 input: "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
             #expect(!said.text.contains("unexpected eof"))
-            #expect(try await fixture.curl(port, "/livez", ["--http1.0"]).isSuccess)
+            let old = try await fixture.curl(port, "/livez", ["--http1.0"])
+            #expect(old.text == #"{"status":"alive"}"#)
         }
     }
 

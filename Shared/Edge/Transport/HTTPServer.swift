@@ -116,7 +116,7 @@ struct HTTPServer: Sendable {
         isSecure: Bool
     ) throws {
         switch version {
-        case .http1: try HTTP1Handler.add(to: pipeline, dispatcher, limits: limits, isSecure: isSecure)
+        case .http1, .http10: try HTTP1Handler.add(to: pipeline, dispatcher, limits: limits, isSecure: isSecure)
         }
     }
 }

@@ -117,8 +117,9 @@ extension EnvironmentReader {
         case "optional"?, "required"?: report("CLOSTER_TLS_CLIENTS", "needs CLOSTER_TLS_CLIENT_CA")
         default: report("CLOSTER_TLS_CLIENTS", "must be optional or required")
         }
-        if required || key != nil, certificate == nil { require("CLOSTER_TLS_CERTIFICATE") }
-        if required || certificate != nil, key == nil { require("CLOSTER_TLS_KEY") }
+        let isMeant = required || certificate != nil || key != nil || authority != nil
+        if isMeant, certificate == nil { require("CLOSTER_TLS_CERTIFICATE") }
+        if isMeant, key == nil { require("CLOSTER_TLS_KEY") }
         guard let certificate, let key else { return nil }
         return ServiceConfiguration.TLS(
             certificate: certificate, key: key, clientAuthority: authority, clients: clients)

@@ -269,7 +269,7 @@ import Testing
 }
 
 /// A number that grows, and a look at whether it has stopped.
-private final class Counted: Sendable {
+final class Counted: Sendable {
     private let number = Atomic(0)
     private let looks = Mutex((last: 0, same: 0))
 

@@ -359,6 +359,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
     /// Nothing more can be said that would not be a lie: the connection breaks off.
     func abort(_ exchange: HTTP1Exchange) {
         guard let context, exchange === self.exchange, !exchange.isAnswered else { return }
+        context.triggerUserOutboundEvent(ResponseBreaksOff(), promise: nil)
         context.close(promise: nil)
     }
 

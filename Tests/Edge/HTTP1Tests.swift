@@ -18,6 +18,7 @@ import Testing
         router.post("/echo") { request, _ in
             Response.json(Array("\"\(String(decoding: try await request.bytes(limit: 1 << 20), as: UTF8.self))\"".utf8))
         }
+        router.get("/large") { _, _ in Response.json(ByteBuffer(repeating: UInt8(ascii: "x"), count: 12 << 20)) }
         router.get("/parts") { _, _ in
             Response(
                 status: .ok,
@@ -165,6 +166,17 @@ import Testing
         try await raw(limits: limits) { connection in
             try await connection.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: \(length)\r\n\r\nabc")
             #expect(try await connection.readToEnd().hasPrefix("HTTP/1.1 408 Request Timeout\r\n"))
+        }
+    }
+
+    @Test(arguments: ["Connection: close\r\n", ""])
+    func `a last answer is whole, however slowly it is taken`(field: String) async throws {
+        try await raw { connection in
+            try await connection.send("GET /large HTTP/1.1\r\nHost: a\r\n\(field)\r\n")
+            if field.isEmpty { connection.endSending() }
+            let head = try await connection.read(to: "\r\n\r\n")
+            #expect(head.contains("content-length: \(12 << 20)") && head.contains("connection: close"))
+            #expect(try await connection.readToEnd().utf8.count == 12 << 20)
         }
     }
 

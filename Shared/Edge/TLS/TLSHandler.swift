@@ -148,8 +148,13 @@ final class TLSHandler: ChannelDuplexHandler {
             )
             last.writeStaticString("This port speaks HTTPS, only.\r\n")
         }
-        if last.readableBytes > 0 { context.writeAndFlush(wrapOutboundOut(last), promise: nil) }
-        breakOff(context)
+        guard last.readableBytes > 0 else { return breakOff(context) }
+        // What the client has sent meanwhile is not looked at, but taken: closing at once would have its kernel throw away
+        // the reason.
+        state = .closing
+        context.writeAndFlush(wrapOutboundOut(last), promise: nil)
+        context.close(mode: .output, promise: nil)
+        clock?.expect(.end, within: limits.lingerTime)
     }
 
     /// Without a close_notify, so that the client does not take what it has for whole.

@@ -21,7 +21,6 @@ final class HTTP1Exchange: @unchecked Sendable {
     var keepsAlive: Bool
     /// The client sends its body only when told to.
     var awaitsContinue: Bool
-    var body: InboundBody?
     var isReceived = false
     var isBegun = false
     var isAnswered = false

@@ -185,7 +185,6 @@ final class HTTP1Handler: ChannelDuplexHandler {
             let body = InboundBody(
                 wanted: { loop.execute { handler.value.sayContinue(exchange) } },
                 taken: { _, mayFollow in if mayFollow { loop.execute { handler.value.goOn() } } })
-            exchange.body = body
             receiving = .stream(body)
             // Large, so it is no work for the event loop.
             let request = Request(head: request, body: RequestBody(asyncSequence: body))

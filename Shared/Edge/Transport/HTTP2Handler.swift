@@ -202,7 +202,7 @@ final class HTTP2Handler: ChannelInboundHandler {
 
     private func lookAround() {
         look = nil
-        let now = NIODeadline.now()
+        guard let now = context?.eventLoop.now else { return }
         for stream in streams {
             hurry(stream, now)
             guard phase != .over else { return }
@@ -218,7 +218,7 @@ final class HTTP2Handler: ChannelInboundHandler {
             if isHeldUp(stream) { stream.inbound?.renew(now) } else { bodyTimedOut(stream) }
         }
         guard stream.isBegun, stream.isAnswered || stream.response.bytes > 0 else { return stream.outbound = nil }
-        if stream.outbound == nil { stream.outbound = HTTP2Pace(limits.bodyBytes, within: limits.idleTime) }
+        if stream.outbound == nil { stream.outbound = HTTP2Pace(limits.bodyBytes, within: limits.idleTime, from: now) }
         if stream.outbound?.isMissed(now) == true {
             guard let context, context.channel.isWritable else { return drop() }
             reset(stream, NGHTTP2_CANCEL)
@@ -369,7 +369,7 @@ final class HTTP2Handler: ChannelInboundHandler {
         if streams.isEmpty {
             if out.capacity > 16 << 10 { out = ByteBuffer() }
         } else if look == nil {
-            watch(.now() + limits.idleTime)
+            watch(context.eventLoop.now + limits.idleTime)
         }
         expect()
     }

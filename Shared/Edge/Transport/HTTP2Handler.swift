@@ -179,6 +179,11 @@ final class HTTP2Handler: ChannelInboundHandler {
         }
     }
 
+    /// What was owed has come; but an end that was announced is waited for, whatever comes meanwhile.
+    private func nothingIsOwed() {
+        if phase != .announced { clock?.rest() }
+    }
+
     private func timedOut(_ awaited: ConnectionClock.Awaited) {
         guard let context else { return }
         switch (awaited, phase) {
@@ -267,7 +272,7 @@ final class HTTP2Handler: ChannelInboundHandler {
         case NGHTTP2_HEADERS.rawValue:
             isOfUse()
             heading = nil
-            clock?.rest()
+            nothingIsOwed()
             if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
                 headReceived(head.stream_id, isWhole: isLast)
             } else if isLast {
@@ -277,7 +282,7 @@ final class HTTP2Handler: ChannelInboundHandler {
             if isLast { received(head.stream_id) }
         case NGHTTP2_SETTINGS.rawValue:
             isGreeted = true
-            clock?.rest()
+            nothingIsOwed()
         case NGHTTP2_PING.rawValue:
             if head.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0, phase == .announced { refuseMore() }
         default: break

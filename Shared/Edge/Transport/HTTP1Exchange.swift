@@ -40,6 +40,8 @@ final class HTTP1Exchange: @unchecked Sendable {
         self.eventLoop = eventLoop
     }
 
+    var isWaiting: Bool { !waiting.isEmpty }
+
     func wait(_ continuation: CheckedContinuation<Void, any Error>) { waiting.append(continuation) }
 
     /// The client has taken what was written, or is gone.

@@ -170,11 +170,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
         guard let request = HTTP1Head.request(head, isSecure: isSecure) else {
             return refuse(Problem(.badRequest, "The method is none."), exchange)
         }
-        if isBodyAnnounced {
-            clock?.expect(.body, within: limits.bodyTime, least: limits.bodyBytes)
-        } else {
-            clock?.rest()
-        }
+        if isBodyAnnounced { expectBody() } else { clock?.rest() }
         if !isBodyAnnounced {
             receiving = .whole(request, ByteBuffer())
         } else if let length, length <= limits.wholeBody, !exchange.awaitsContinue {
@@ -184,12 +180,23 @@ final class HTTP1Handler: ChannelDuplexHandler {
             let handler = NIOLoopBound(self, eventLoop: loop)
             let body = InboundBody(
                 wanted: { loop.execute { handler.value.sayContinue(exchange) } },
-                taken: { _, mayFollow in if mayFollow { loop.execute { handler.value.goOn() } } })
+                taken: { _, mayFollow in if mayFollow { loop.execute { handler.value.bodyGoesOn(exchange) } } })
             receiving = .stream(body)
             // Large, so it is no work for the event loop.
             let request = Request(head: request, body: RequestBody(asyncSequence: body))
             exchange.task = dispatcher.start(request, on: context.channel, nil, exchange)
         }
+    }
+
+    private func expectBody() {
+        // A slow reader is not the client's fault.
+        if isPaused { clock?.rest() } else { clock?.expect(.body, within: limits.bodyTime, least: limits.bodyBytes) }
+    }
+
+    /// Its reader has caught up: from now on the client owes more.
+    private func bodyGoesOn(_ exchange: HTTP1Exchange) {
+        goOn()
+        if exchange === self.exchange, !exchange.isReceived, !exchange.isWaiting { expectBody() }
     }
 
     private func receive(_ bytes: ByteBuffer) {
@@ -202,10 +209,9 @@ final class HTTP1Handler: ChannelDuplexHandler {
             body.writeBuffer(&bytes)
             receiving = .whole(request, body)
         case .stream(let body):
-            // A slow reader is not the client's fault.
             if !body.append(bytes) {
-                clock?.rest()
                 pause()
+                expectBody()
             }
         }
     }
@@ -337,11 +343,17 @@ final class HTTP1Handler: ChannelDuplexHandler {
         } else {
             context.writeAndFlush(wrapOutboundOut(part), promise: nil)
         }
-        if context.channel.isWritable { continuation.resume() } else { exchange.wait(continuation) }
+        if context.channel.isWritable { return continuation.resume() }
+        exchange.wait(continuation)
+        // Nobody is waited for who takes nothing.
+        clock?.expect(.end, within: limits.idleTime)
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { exchange?.release(.success(())) }
+        if context.channel.isWritable, let exchange, exchange.isWaiting {
+            if exchange.isReceived { clock?.rest() } else { expectBody() }
+            exchange.release(.success(()))
+        }
         context.fireChannelWritabilityChanged()
     }
 

@@ -188,7 +188,7 @@ final class HTTP2Handler: ChannelInboundHandler {
         guard let context else { return }
         switch (awaited, phase) {
         case (.end, .announced): refuseMore()
-        case (.request, _): refuseMore()
+        case (.request, .open): refuseMore()
         case (.head, _): fail(NGHTTP2_ENHANCE_YOUR_CALM)
         default: context.close(promise: nil)
         }

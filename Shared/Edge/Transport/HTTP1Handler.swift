@@ -117,7 +117,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
 
     /// Bytes have come; whether they make a request is not known yet.
     func bytesArrived() {
-        guard exchange == nil, lingering == nil else { return }
+        guard exchange == nil, ahead.isEmpty, lingering == nil else { return }
         clock?.begin(.head, within: limits.headTime)
     }
 
@@ -130,12 +130,17 @@ final class HTTP1Handler: ChannelDuplexHandler {
             return
         }
         isFlushHeld = true
-        if exchange?.isReceived == true || !ahead.isEmpty {
-            ahead.append(part)
-            if ahead.count > 64 { pause() }
-        } else {
-            take(part, context)
-        }
+        if ahead.isEmpty, mayTake(context) { return take(part, context) }
+        ahead.append(part)
+        if ahead.count > 64 { pause() }
+        // It is for the client to take answers now, and no head that is late.
+        if exchange == nil { clock?.begin(.request, within: limits.idleTime) }
+    }
+
+    /// Whether the next part has its turn: no request is begun while its client does not take the answers to others.
+    private func mayTake(_ context: ChannelHandlerContext) -> Bool {
+        guard let exchange else { return context.channel.isWritable }
+        return !exchange.isReceived
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -350,9 +355,12 @@ final class HTTP1Handler: ChannelDuplexHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable, let exchange, exchange.isWaiting {
-            if exchange.isReceived { clock?.rest() } else { expectBody() }
-            exchange.release(.success(()))
+        if context.channel.isWritable {
+            if let exchange, exchange.isWaiting {
+                if exchange.isReceived { clock?.rest() } else { expectBody() }
+                exchange.release(.success(()))
+            }
+            if !ahead.isEmpty { takeAhead(context) }
         }
         context.fireChannelWritabilityChanged()
     }
@@ -420,14 +428,18 @@ final class HTTP1Handler: ChannelDuplexHandler {
         context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: taken)
     }
 
-    /// Takes what has come ahead. Answers may be given while it does.
     private func next(_ context: ChannelHandlerContext) {
         exchange = nil
         clock?.expect(.request, within: limits.idleTime)
+        takeAhead(context)
+    }
+
+    /// Takes what has come ahead. Answers may be given while it does.
+    private func takeAhead(_ context: ChannelHandlerContext) {
         guard !isDraining else { return }
         isDraining = true
         defer { isDraining = false }
-        while exchange?.isReceived != true, let part = ahead.popFirst() { take(part, context) }
+        while mayTake(context), let part = ahead.popFirst() { take(part, context) }
         if ahead.isEmpty {
             goOn()
             if exchange == nil, let refusal {

@@ -26,6 +26,9 @@ final class TLSHandler: ChannelDuplexHandler {
         case closing
     }
 
+    /// Encrypted bytes that may wait for a flush here.
+    private static let unwritten = 64 << 10
+
     private let session: TLSSession
     private let limits: TransportLimits
     private let logger: Logger
@@ -179,6 +182,10 @@ final class TLSHandler: ChannelDuplexHandler {
         } else {
             encrypt(context)
             staged = bytes
+            // So that the channel knows how much waits for the client.
+            if session.outgoing.readableBytes > Self.unwritten {
+                context.write(wrapOutboundOut(session.takeOutgoing()), promise: nil)
+            }
         }
     }
 

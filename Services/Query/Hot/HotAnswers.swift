@@ -13,6 +13,8 @@ import Synchronization
 final class HotAnswers: HotReads {
     /// How long a look may take.
     private static let grace = Duration.milliseconds(25)
+    /// Whoever has not looked for longer, because it was frozen, cannot know: changes are forgotten after twice as long.
+    private static let memory = Duration.seconds(300)
 
     let routes = ["/v1/items", "/v1/items/:id", "/v1/listings", "/v1/listings/:id"]
     let store: HotStore
@@ -20,8 +22,8 @@ final class HotAnswers: HotReads {
     private let poll: Duration
     private let pool: PostgresPool
     private let lanes: [Projection: HotLane]
-    /// The snapshot up to which changes have been taken in.
-    private let seen = Mutex<String?>(nil)
+    /// The snapshot up to which changes have been taken in, and when it was asked for.
+    private let seen = Mutex<(snapshot: String, at: ContinuousClock.Instant)?>(nil)
     let counts = Counts()
 
     final class Counts: Sendable {
@@ -67,15 +69,16 @@ final class HotAnswers: HotReads {
     }
 
     private static func route(_ target: String) -> (Projection, Int)? {
-        let path = target.utf8
-        func begins(with prefix: StaticString) -> Bool {
-            path.count >= prefix.utf8CodeUnitCount
-                && zip(path, UnsafeBufferPointer(start: prefix.utf8Start, count: prefix.utf8CodeUnitCount))
-                    .allSatisfy { $0 == $1 }
-        }
-        if begins(with: "/v1/listings") { return (.listings, begins(with: "/v1/listings/") ? 3 : 2) }
-        if begins(with: "/v1/items") { return (.items, begins(with: "/v1/items/") ? 1 : 0) }
+        if begins(target, "/v1/listings") { return (.listings, begins(target, "/v1/listings/") ? 3 : 2) }
+        if begins(target, "/v1/items") { return (.items, begins(target, "/v1/items/") ? 1 : 0) }
         return nil
+    }
+
+    private static func begins(_ target: String, _ prefix: StaticString) -> Bool {
+        target.utf8.count >= prefix.utf8CodeUnitCount
+            && target.utf8.withContiguousStorageIfAvailable { bytes in
+                bytes.baseAddress.map { memcmp($0, prefix.utf8Start, prefix.utf8CodeUnitCount) == 0 } ?? false
+            } ?? false
     }
 
     /// Whether the answers hold what `Closter-After` asks for. A token that is not plainly good is for the router to judge,
@@ -129,7 +132,7 @@ final class HotAnswers: HotReads {
     ///   - view: what readers go by.
     ///   - started: when it was looked at.
     func follow(_ view: ShardView, since started: ContinuousClock.Instant) async throws(PostgresError) {
-        let prior = seen.withLock { $0 }
+        let prior = seen.withLock { seen in seen.flatMap { started - $0.at < Self.memory ? $0.snapshot : nil } }
         let rows = try await pool.query(
             "SELECT seen, projection, tenant_id, keys FROM main.changes_after(\(prior)::pg_snapshot)", lane: .fast,
             deadline: .seconds(2))
@@ -145,7 +148,7 @@ final class HotAnswers: HotReads {
         if prior == nil { store.dropAll() } else { store.drop(changes) }
         counts.dropped.wrappingAdd(changes.count, ordering: .relaxed)
         let latest = try rows.first?.decode(0, as: String.self)
-        seen.withLock { $0 = latest }
+        seen.withLock { $0 = latest.map { ($0, started) } }
         for generation in view.generations.values {
             guard let lane = lanes[generation.projection] else { continue }
             if lane.adopt(generation.number, epoch: view.epoch) { store.dropAll(of: generation.projection) }

@@ -58,8 +58,8 @@ final class TLSHandler: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        clock = ConnectionClock(context.eventLoop) { [weak self] _ in
-            guard let self, let context = self.context else { return }
+        clock = ConnectionClock(context.eventLoop) { [self] _ in
+            guard let context = self.context else { return }
             breakOff(context)
         }
         clock?.expect(.head, within: limits.headTime)
@@ -67,6 +67,7 @@ final class TLSHandler: ChannelDuplexHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         stop()
+        clock = nil
         self.context = nil
     }
 
@@ -150,8 +151,13 @@ final class TLSHandler: ChannelDuplexHandler {
             )
             last.writeStaticString("This port speaks HTTPS, only.\r\n")
         }
-        if last.readableBytes > 0 { context.writeAndFlush(wrapOutboundOut(last), promise: nil) }
-        breakOff(context)
+        guard last.readableBytes > 0 else { return breakOff(context) }
+        // What the client has sent meanwhile is not looked at, but taken: closing at once would have its kernel throw away
+        // the reason.
+        state = .closing
+        context.writeAndFlush(wrapOutboundOut(last), promise: nil)
+        context.close(mode: .output, promise: nil)
+        clock?.expect(.end, within: limits.lingerTime)
     }
 
     /// Without a close_notify, so that the client does not take what it has for whole.

@@ -2,7 +2,8 @@
 struct Mutator: RandomNumberGenerator {
     private static let words =
         [
-            "\r\n", "\r\n\r\n", ": ", ",", "0\r\n\r\n", "HTTP/1.1", "HTTP/1.0", "GET ", "HEAD ", "POST ", "/hot", "/cold",
+            "\r\n", "\r\n\r\n", ": ", ",", "0\r\n\r\n", "HTTP/1.1", "HTTP/1.0", "GET ", "HEAD ", "POST ", "/hot",
+            "/cold",
             "/echo", "/parts", "/wait", "/break", "/ignore", "transfer-encoding: chunked\r\n", "content-length: 10\r\n",
             "expect: 100-continue\r\n", "connection: close\r\n", "if-none-match: \"1\"\r\n",
             "GET /hot HTTP/1.1\r\n\r\n", "GET /parts HTTP/1.1\r\n\r\n",

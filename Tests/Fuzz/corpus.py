@@ -167,6 +167,9 @@ for name, sent in sessions.items():
         write(f"http2-{name}-slowly", HTTP2, slowly, sent)
         write(f"secure2-{name}", SECURE2, ordinary, sent)
 write("clear-http2", CLEAR, [bring(3), REST], sessions["hot"])
+# More than may wait for the reader, who begins late, and not all.
+write("http1-late-reader", HTTP1, [ALL] * 5 + [REST], request("POST /count", "content-length: 400000", body=b"a" * 300000))
+write("http2-deaf-many", HTTP2 | 128, [ALL, REST], sessions["many"])
 write("http2-deaf", HTTP2 | 128, [ALL, REST], sessions["parts"])
 write("http2-end", HTTP2, [bring(7), turn(3), END], sessions["parts"])
 write("http2-quiesce", HTTP2, [bring(6), REST, QUIESCE, ALL, REST], sessions["many"])

@@ -2,7 +2,6 @@
 #define FUZZ_CLIENT_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 // The client's side of TLS, over memory: what it hears is given to it, and what it says is taken from it.
 typedef struct fuzz_client fuzz_client;
@@ -23,8 +22,5 @@ int fuzz_client_encrypt(fuzz_client *client, const void *bytes, size_t count);
 void fuzz_client_skip(fuzz_client *client);
 // Says that it will send no more.
 void fuzz_client_end(fuzz_client *client);
-
-// libFuzzer's, where it is linked.
-int LLVMFuzzerRunDriver(int *count, char ***arguments, int (*test)(const uint8_t *bytes, size_t count));
 
 #endif

@@ -78,6 +78,9 @@ let package = Package(
             name: "CLibpq", path: "Shared/CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(
             name: "CZlib", path: "Shared/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(
+            name: "CNGHTTP2", path: "Shared/CNGHTTP2", pkgConfig: "libnghttp2",
+            providers: [.apt(["libnghttp2-dev"])]),
 
         // Shared: pure.
         shared("JSON", []),
@@ -95,8 +98,8 @@ let package = Package(
         shared(
             "Edge",
             [
-                "CZlib", "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", deque, httpTypes, hummingbird,
-                lifecycle, logging, metrics, nioCore, nioHTTP1, nioPosix,
+                "CNGHTTP2", "CZlib", "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", deque, httpTypes,
+                hummingbird, lifecycle, logging, metrics, nioCore, nioHTTP1, nioPosix,
             ]),
     ]
         + service(
@@ -161,11 +164,14 @@ let package = Package(
                     "EventSourcing", "Identity", "JSON", "Postgres", "TestSupport", asyncHTTPClient, crypto,
                     hummingbird, jwtKit, logging, nioCore,
                 ]),
+            .executableTarget(
+                name: "closter-test-edge", dependencies: ["Edge", "Runtime", hummingbird, nioCore],
+                path: "Tests/EdgeServer", swiftSettings: settings),
             tests(
                 "Edge",
                 [
-                    "Edge", "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", "TestSupport", httpTypes,
-                    hummingbird, hummingbirdTesting, lifecycle, logging, metrics, nioCore, nioPosix,
+                    "CNGHTTP2", "Edge", "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", "TestSupport",
+                    httpTypes, hummingbird, hummingbirdTesting, lifecycle, logging, metrics, nioCore, nioPosix,
                 ]),
             tests(
                 "Command",

@@ -102,7 +102,7 @@ import Testing
             body: ByteBuffer(string: "{\"kept\":true}"))
 
         func answer(
-            _ request: HotRequest, for reader: HotReader, own: inout FieldBlock
+            _ request: HotRequest, for reader: HotReader, at now: ContinuousClock.Instant, own: inout FieldBlock
         ) -> (response: FinishedResponse, route: Int)? {
             guard request.target == "/v1/items/kept" else { return nil }
             given.withLock { $0 += 1 }

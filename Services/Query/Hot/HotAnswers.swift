@@ -37,18 +37,18 @@ final class HotAnswers: HotReads {
         self.shard = shard
         self.poll = poll
         self.pool = pool
-        lanes = Dictionary(uniqueKeysWithValues: Projection.allCases.map { ($0, HotLane()) })
+        lanes = Dictionary(uniqueKeysWithValues: Projection.allCases.map { ($0, HotLane(shard: shard)) })
     }
 
     // MARK: Giving
 
     func answer(
-        _ request: HotRequest, for reader: HotReader, own: inout FieldBlock
+        _ request: HotRequest, for reader: HotReader, at now: ContinuousClock.Instant, own: inout FieldBlock
     ) -> (response: FinishedResponse, route: Int)? {
         guard let (projection, route) = Self.route(request.target), let lane = lanes[projection] else { return nil }
         // What is said of the lane first holds for an answer that is found after.
-        let state = lane.state
-        guard state.isCurrent(at: .now), isReached(request, by: state, for: reader.tenant) else { return nil }
+        let (state, position) = lane.standing(of: reader.tenant)
+        guard state.isCurrent(at: now), isReached(request, by: state, for: reader.tenant) else { return nil }
         let key = HotKey(
             tenant: reader.tenant, visibility: reader.seesEverything ? .full : .storefront,
             takesGzip: Gzip.isTaken(request.acceptEncoding), target: request.target)
@@ -57,9 +57,7 @@ final class HotAnswers: HotReads {
             return nil
         }
         counts.given.wrappingAdd(1, ordering: .relaxed)
-        own.append(
-            "closter-position",
-            PositionToken(shard: shard, epoch: state.epoch, tenant: reader.tenant, position: state.checkpoint).text)
+        own.append("closter-position", position)
         if let condition = request.ifNoneMatch, let tag = entry.tag, let notModified = entry.notModified,
             EntityTag.matches(condition, tag)
         {

@@ -15,28 +15,51 @@ final class HotLane: Sendable {
         func isCurrent(at now: ContinuousClock.Instant) -> Bool { until.map { now < $0 } ?? false }
     }
 
-    private let mutex = Mutex(State())
+    private struct Standing {
+        var state = State()
+        /// `Closter-Position` at this checkpoint, of those who have asked.
+        var positions: [TenantID: String] = [:]
+    }
 
-    var state: State { mutex.withLock { $0 } }
+    private let shard: String
+    private let mutex = Mutex(Standing())
+
+    init(shard: String) { self.shard = shard }
+
+    var state: State { mutex.withLock { $0.state } }
+
+    func standing(of tenant: TenantID) -> (State, position: String) {
+        mutex.withLock { standing in
+            let state = standing.state
+            if let position = standing.positions[tenant] { return (state, position) }
+            let token = PositionToken(shard: shard, epoch: state.epoch, tenant: tenant, position: state.checkpoint)
+            let position = token.text
+            standing.positions[tenant] = position
+            return (state, position)
+        }
+    }
 
     /// Nothing may be relied upon.
-    func close() { mutex.withLock { $0.until = nil } }
+    func close() { mutex.withLock { $0.state.until = nil } }
 
     /// Answers of another generation, or of another history, are none any more.
     ///
     /// - Returns: whether those that are kept must go. The lane is closed then, and must be opened after.
     func adopt(_ generation: Int32, epoch: Int64) -> Bool {
-        mutex.withLock { state in
-            guard state.generation != generation || state.epoch != epoch else { return false }
-            state = State(epoch: epoch, generation: generation)
+        mutex.withLock { standing in
+            guard standing.state.generation != generation || standing.state.epoch != epoch else { return false }
+            standing = Standing(state: State(epoch: epoch, generation: generation))
             return true
         }
     }
 
     func open(to checkpoint: Int64, until: ContinuousClock.Instant) {
-        mutex.withLock { state in
-            state.checkpoint = max(state.checkpoint, checkpoint)
-            state.until = max(state.until ?? until, until)
+        mutex.withLock { standing in
+            if standing.state.checkpoint < checkpoint {
+                standing.state.checkpoint = checkpoint
+                standing.positions.removeAll(keepingCapacity: true)
+            }
+            standing.state.until = max(standing.state.until ?? until, until)
         }
     }
 }

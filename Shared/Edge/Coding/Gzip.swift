@@ -9,18 +9,31 @@ public enum Gzip {
     private static let level: Int32 = 6
 
     /// Whether `Accept-Encoding` takes gzip (RFC 9110 §12.5.3). Without the field nothing is compressed.
+    ///
+    /// Every browser sends the field with every request: it is read where it lies.
     public static func isTaken(_ field: String?) -> Bool {
-        guard let field else { return false }
-        var any: Bool?
-        for part in field.split(separator: ",") {
-            let parameters = part.split(separator: ";").map { $0.trimmed.lowercased() }
-            guard let coding = parameters.first else { continue }
-            let quality = parameters.dropFirst().first { $0.hasPrefix("q=") }.map { Double($0.dropFirst(2)) ?? 0 }
-            let isTaken = (quality ?? 1) > 0
-            if coding == "gzip" || coding == "x-gzip" { return isTaken }
-            if coding == "*" { any = isTaken }
+        guard var field else { return false }
+        return field.withUTF8 { bytes in
+            var any = false
+            for element in Elements(bytes, separator: UInt8(ascii: ",")) {
+                var parameters = Elements(element, separator: UInt8(ascii: ";"))
+                guard let coding = parameters.next() else { continue }
+                if coding.isText("gzip") || coding.isText("x-gzip") { return isWanted(parameters) }
+                if coding.isText("*") { any = isWanted(parameters) }
+            }
+            return any
         }
-        return any ?? false
+    }
+
+    /// Unless the weight is zero, or none that can be read.
+    private static func isWanted(_ parameters: Elements) -> Bool {
+        for parameter in parameters where parameter.count > 2 && parameter[0] | 0x20 == UInt8(ascii: "q") {
+            let weight = parameter.dropFirst(2)
+            return parameter[1] == UInt8(ascii: "=")
+                && weight.allSatisfy { (48...57).contains($0) || $0 == UInt8(ascii: ".") }
+                && weight.contains { (49...57).contains($0) }
+        }
+        return true
     }
 
     /// Whether a body of this kind is worth it.
@@ -59,5 +72,36 @@ public enum Gzip {
             }
         }
         return coded
+    }
+}
+
+/// The parts of a field's value, without the white space round them.
+private struct Elements: Sequence, IteratorProtocol {
+    private var rest: UnsafeBufferPointer<UInt8>
+    private let separator: UInt8
+    private var isOver = false
+
+    init(_ bytes: UnsafeBufferPointer<UInt8>, separator: UInt8) {
+        rest = bytes
+        self.separator = separator
+    }
+
+    mutating func next() -> UnsafeBufferPointer<UInt8>? {
+        guard !isOver else { return nil }
+        let end = rest.firstIndex(of: separator) ?? rest.endIndex
+        var part = rest[..<end]
+        isOver = end == rest.endIndex
+        if !isOver { rest = UnsafeBufferPointer(rebasing: rest[(end + 1)...]) }
+        func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+        while let byte = part.first, isSpace(byte) { part.removeFirst() }
+        while let byte = part.last, isSpace(byte) { part.removeLast() }
+        return UnsafeBufferPointer(rebasing: part)
+    }
+}
+
+extension UnsafeBufferPointer<UInt8> {
+    /// Letters in either case.
+    fileprivate func isText(_ text: StaticString) -> Bool {
+        count == text.utf8CodeUnitCount && zip(self, 0...).allSatisfy { $0 | 0x20 == text.utf8Start[$1] | 0x20 }
     }
 }

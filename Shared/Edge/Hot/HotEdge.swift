@@ -30,7 +30,7 @@ struct HotEdge: HotPath {
             authorization: request.authorization, key: request.key, tenant: request.tenant)
         guard let caller = callers.caller(credentials, at: start),
             let correlation = Self.correlation(request),
-            let (response, route) = reads.answer(request, for: caller.reader, own: &own),
+            let (response, route) = reads.answer(request, for: caller.reader, at: start, own: &own),
             limiter.takes(caller.reader.tenant, at: start)
         else { return nil }
         own.append("x-correlation-id", correlation)

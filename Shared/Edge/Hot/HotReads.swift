@@ -9,7 +9,7 @@ public protocol HotReads: Sendable {
     ///
     /// - Parameter own: gets the fields that this answer alone has.
     func answer(
-        _ request: HotRequest, for reader: HotReader, own: inout FieldBlock
+        _ request: HotRequest, for reader: HotReader, at now: ContinuousClock.Instant, own: inout FieldBlock
     ) -> (response: FinishedResponse, route: Int)?
 }
 

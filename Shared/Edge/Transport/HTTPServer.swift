@@ -26,7 +26,7 @@ struct HTTPServer: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard connections.add(channel) else { throw ChannelError.alreadyClosed }
-                    try HTTP1Handler.add(
+                    try PriorKnowledgeHandler.add(
                         to: channel.pipeline.syncOperations, dispatcher, limits: limits, isSecure: false)
                 }
             }

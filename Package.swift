@@ -81,6 +81,10 @@ let package = Package(
         .systemLibrary(
             name: "CNGHTTP2", path: "Shared/CNGHTTP2", pkgConfig: "libnghttp2",
             providers: [.apt(["libnghttp2-dev"])]),
+        .target(
+            name: "COpenSSL", path: "Shared/COpenSSL",
+            cSettings: [.enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error)],
+            linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
 
         // Shared: pure.
         shared("JSON", []),
@@ -98,8 +102,8 @@ let package = Package(
         shared(
             "Edge",
             [
-                "CNGHTTP2", "CZlib", "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", deque, httpTypes,
-                hummingbird, lifecycle, logging, metrics, nioCore, nioHTTP1, nioPosix,
+                "CNGHTTP2", "COpenSSL", "CZlib", "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", deque,
+                httpTypes, hummingbird, lifecycle, logging, metrics, nioCore, nioHTTP1, nioPosix,
             ]),
     ]
         + service(
@@ -172,6 +176,7 @@ let package = Package(
                 [
                     "CNGHTTP2", "Edge", "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", "TestSupport",
                     httpTypes, hummingbird, hummingbirdTesting, lifecycle, logging, metrics, nioCore, nioPosix,
+                    subprocess, system,
                 ]),
             tests(
                 "Command",

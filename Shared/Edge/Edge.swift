@@ -38,11 +38,15 @@ public enum Edge {
     /// - Parameters:
     ///   - authenticator: nil refuses everything under `/v1`.
     ///   - limits: what a client may ask of a connection.
-    ///   - hot: the answers that are kept ready, which are asked for before the router.
-    ///   - onRunning: gets the port the server listens on, which is news where the configuration says 0.
+    ///   - hot: the answers that are kept ready, which are asked for before the router, by callers who are known.
+    ///   - hotPath: in place of `hot`: answers whoever asks.
+    ///   - onRunning: gets the port of the first listener that has one, which is news where the configuration says 0.
+    ///
+    /// Where the certificate that the configuration names cannot be used, running it throws a `ConfigurationError`.
     public static func application(
         _ router: EdgeRouter, environment: ServiceProcess.Environment, authenticator: Authenticator?,
         limits: TransportLimits = TransportLimits(), hot: (any HotReads)? = nil,
+        hotPath: (any HotPath)? = nil,
         onRunning: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) -> EdgeApplication {
         OpsRoutes.add(to: router, health: environment.health, metrics: environment.metrics)
@@ -54,11 +58,21 @@ public enum Edge {
             inner: router.buildResponder(), routes: RouteTable(router.routes.map { ($0.path, $0.method) }),
             authenticator: authenticator, metrics: requests, callers: callers, limiter: limiter,
             logger: environment.logger)
-        let hot = hot.map {
-            HotEdge($0, callers: callers, limiter: limiter, metrics: requests, logger: environment.logger)
+        let hot =
+            hotPath
+            ?? hot.map {
+                HotEdge($0, callers: callers, limiter: limiter, metrics: requests, logger: environment.logger)
+            }
+        let certificate = configuration.tls.map {
+            TLSCertificate($0, service: configuration.service, logger: environment.logger)
         }
+        certificate?.register(in: environment.health, environment.metrics)
+        let connections = Connections(
+            listeners: configuration.listeners.count, most: configuration.connections,
+            mostPerAddress: configuration.connectionsPerAddress)
+        connections.register(configuration.listeners.map(\.description), in: environment.metrics)
         let server = HTTPServer(
-            host: configuration.httpHost, port: configuration.httpPort, limits: limits,
+            listeners: configuration.listeners, certificate: certificate, connections: connections, limits: limits,
             dispatcher: RequestDispatcher(responder, hot: hot, logger: environment.logger), logger: environment.logger)
         return EdgeApplication(responder, server, onRunning: onRunning)
     }

@@ -13,6 +13,9 @@ public struct EdgeContext: RequestContext {
     public internal(set) var traceparent: String
     /// When the request's head was read: the time of its intents.
     public internal(set) var receivedAt: Timestamp
+    /// The subject of the certificate that the client has shown and that our authority vouches for, as RFC 2253 writes it;
+    /// nil where it has shown none, or speaks no TLS.
+    public internal(set) var clientSubject: String?
     var access: Access?
 
     public init(source: ApplicationRequestContextSource) {

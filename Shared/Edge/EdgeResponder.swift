@@ -139,7 +139,9 @@ public struct EdgeResponder: HTTPResponder {
     // MARK: Logging
 
     private func log(_ error: any Error, as problem: Problem, _ context: EdgeContext) {
-        if problem.code == .internalError {
+        if error is ClientGone {
+            context.logger.debug("the client left before its request was answered")
+        } else if problem.code == .internalError {
             context.logger.error(
                 "request failed", metadata: ["error": "\(error)", "type": "\(type(of: error))"])
         } else if problem.code.status >= 500 {

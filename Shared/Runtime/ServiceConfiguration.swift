@@ -9,6 +9,12 @@ public import Logging
 /// | `CLOSTER_DATABASE_URL` | connection URL of this service's own role (secret) | required by most |
 /// | `CLOSTER_HTTP_HOST` | address to listen on | `127.0.0.1` |
 /// | `CLOSTER_HTTP_PORT` | port to listen on, 0 = any free one | given by the service |
+/// | `CLOSTER_LISTEN` | instead of host and port, comma-separated: `http://HOST:PORT`, `https://HOST:PORT`, `unix:/PATH` | none |
+/// | `CLOSTER_TLS_CERTIFICATE`, `CLOSTER_TLS_KEY` | files of the certificate chain and its key, in PEM | required by https |
+/// | `CLOSTER_TLS_CLIENT_CA` | file of those who vouch for clients' certificates, in PEM | none: clients are not asked |
+/// | `CLOSTER_TLS_CLIENTS` | `optional` or `required`: whether a client must show a certificate | `optional` |
+/// | `CLOSTER_CONNECTIONS` | connections that are open at once, 1 to 1000000 | `20000` |
+/// | `CLOSTER_CONNECTIONS_PER_ADDRESS` | of them from one address, or one /64 of IPv6; 0 is any number | `1000` |
 /// | `CLOSTER_QUERY_URL` | public base URL of the query service, for `Location` | required by command |
 /// | `CLOSTER_COMMAND_URL` | public base URL of the command service | none |
 /// | `CLOSTER_AUTH_DEV_JWKS` | file with the development issuer's public keys | none |
@@ -56,6 +62,13 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
     public var databaseURL: Secret<String>?
     public var httpHost: String
     public var httpPort: Int
+    /// At least one.
+    public var listeners: [Listener]
+    /// Given wherever a listener needs it.
+    public var tls: TLS?
+    public var connections: Int
+    /// 0: any number.
+    public var connectionsPerAddress: Int
     /// Without a trailing slash.
     public var queryURL: String?
     /// Without a trailing slash.
@@ -101,6 +114,12 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
         self.databaseURL = databaseURL.map(Secret.init)
         self.httpHost = reader.text("CLOSTER_HTTP_HOST") ?? "127.0.0.1"
         self.httpPort = reader.integer("CLOSTER_HTTP_PORT", in: 0...65_535) ?? defaultPort
+        let listeners = reader.listeners() ?? [.http(host: httpHost, port: httpPort)]
+        self.listeners = listeners
+        let isSecure = listeners.contains { if case .https = $0 { true } else { false } }
+        self.tls = reader.tls(required: isSecure)
+        self.connections = reader.integer("CLOSTER_CONNECTIONS", in: 1...1_000_000) ?? 20_000
+        self.connectionsPerAddress = reader.integer("CLOSTER_CONNECTIONS_PER_ADDRESS", in: 0...1_000_000) ?? 1000
         self.queryURL = queryURL
         self.commandURL = reader.url("CLOSTER_COMMAND_URL")
         self.issuer = reader.issuer(required: requires.contains(.issuer))
@@ -129,7 +148,8 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
     /// Safe to log: secrets are redacted.
     public var description: String {
         """
-        \(service): http \(httpHost):\(httpPort), database \(databaseURL == nil ? "none" : "<redacted>"), \
+        \(service): \(listeners.map(\.description).joined(separator: " ")), connections \(connections) and \
+        \(connectionsPerAddress) of an address, TLS \(tls.map { "\($0)" } ?? "none"), database \(databaseURL == nil ? "none" : "<redacted>"), \
         issuer \(issuer.map { "\($0)" } ?? "none"), query \(queryURL ?? "none"), command \(commandURL ?? "none"), \
         fingerprint key \(fingerprintKey == nil ? "none" : "<redacted>"), doorbell \(doorbell ? "on" : "off"), \
         poll \(poll), rebuild on new fold \(rebuildOnNewFold) with \(rebuildShare) of a core, \

@@ -55,6 +55,10 @@ public enum ServiceProcess {
             try await ServiceRunner(health: environment.health, logger: logger).run(parts)
             logger.info("stopped")
             exit(0)
+        } catch let error as ConfigurationError {
+            // What a part found in the files that the environment names.
+            LogSink.standardError.emit(Array("\(error)\n".utf8))
+            exit(64)
         } catch {
             logger.critical("stopping after a failure", metadata: ["error": "\(error)"])
             exit(1)

@@ -26,14 +26,15 @@ final class EdgeFixture: Sendable {
 
     private let jwks = FileManager.default.temporaryDirectory.appending(path: "\(UUID()).jwks.json")
 
-    init(logLevel: Logger.Level = .debug) throws {
+    /// - Parameter settings: of the process's environment.
+    init(_ settings: [String: String] = [:], logLevel: Logger.Level = .debug) throws {
         try Data(issuer.jwks).write(to: jwks)
         let logs = logs
         let logger = Logger(label: "query") { label in
             JSONLogHandler(service: "query", label: label, level: logLevel, sink: LogSink { logs.append($0) })
         }
         environment = ServiceProcess.Environment(
-            configuration: try ServiceConfiguration(service: "query", environment: [:]), health: HealthRegistry(),
+            configuration: try ServiceConfiguration(service: "query", environment: settings), health: HealthRegistry(),
             logger: logger, metrics: PrometheusMetrics())
     }
 

@@ -18,6 +18,7 @@ import Testing
         router.post("/echo") { request, _ in
             Response.json(Array("\"\(String(decoding: try await request.bytes(limit: 1 << 20), as: UTF8.self))\"".utf8))
         }
+        router.get("/large") { _, _ in Response.json(ByteBuffer(repeating: UInt8(ascii: "x"), count: 12 << 20)) }
         router.get("/parts") { _, _ in
             Response(
                 status: .ok,
@@ -168,6 +169,17 @@ import Testing
         }
     }
 
+    @Test(arguments: ["Connection: close\r\n", ""])
+    func `a last answer is whole, however slowly it is taken`(field: String) async throws {
+        try await raw { connection in
+            try await connection.send("GET /large HTTP/1.1\r\nHost: a\r\n\(field)\r\n")
+            if field.isEmpty { connection.endSending() }
+            let head = try await connection.read(to: "\r\n\r\n")
+            #expect(head.contains("content-length: \(12 << 20)") && head.contains("connection: close"))
+            #expect(try await connection.readToEnd().utf8.count == 12 << 20)
+        }
+    }
+
     @Test func `a connection that rests too long is closed`() async throws {
         var limits = TransportLimits()
         limits.idleTime = .milliseconds(100)
@@ -269,7 +281,7 @@ import Testing
 }
 
 /// A number that grows, and a look at whether it has stopped.
-private final class Counted: Sendable {
+final class Counted: Sendable {
     private let number = Atomic(0)
     private let looks = Mutex((last: 0, same: 0))
 

@@ -36,7 +36,7 @@ import Testing
                 router.get("/hot") { _, _ in Response.json(Array("\"cold\"".utf8)) }
                 router.post("/hot") { _, _ in Response.json(Array("\"posted\"".utf8)) }
                 return Edge.application(
-                    router, environment: environment, authenticator: nil, hot: Hot(), onRunning: onRunning)
+                    router, environment: environment, authenticator: nil, hotPath: Hot(), onRunning: onRunning)
             }, body)
     }
 

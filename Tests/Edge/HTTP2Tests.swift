@@ -101,7 +101,7 @@ import Testing
     @Test func `a sender is held up by a handler that does not read, by no more than its window`() async throws {
         let (gate, opener) = AsyncStream.makeStream(of: Void.self)
         var limits = TransportLimits()
-        limits.bodyTime = .seconds(1)
+        limits.bodyTime = .seconds(4)
         try await serve(limits: limits) { router in
             Self.echo(router)
             router.post("/slow") { request, _ in
@@ -119,16 +119,16 @@ import Testing
             // Another one has a window of its own meanwhile; and the time for bodies passes.
             let other = try await client.ask("POST", "/count", isWhole: false)
             try await client.send(body: Array(repeating: 0x62, count: 1 << 20), on: other)
-            #expect(try await client.answer(other).text == "\(1 << 20)")
-            for _ in 0..<2 {
-                let dripping = try await client.ask("POST", "/count", isWhole: false)
-                #expect(try await client.answer(dripping).status == "408")
-            }
+            let quick = try await client.answer(other)
+            #expect(quick.text == "\(1 << 20)", "\(quick.text)")
+            let dripping = try await client.ask("POST", "/count", isWhole: false)
+            #expect(try await client.answer(dripping).status == "408")
             #expect(client.windows[stream] == 0)
             #expect(!client.isOver(stream))
             opener.yield()
             try await client.send(body: Array(repeating: 0x61, count: 20 << 20), on: stream)
-            #expect(try await client.answer(stream).text == "\((20 << 20) + (256 << 10))")
+            let answer = try await client.answer(stream)
+            #expect(answer.text == "\((20 << 20) + (256 << 10))", "\(answer.text)")
         }
     }
 
@@ -140,7 +140,7 @@ import Testing
                 let unwanted = try await client.ask("POST", "/nowhere", isWhole: false)
                 for _ in 0..<8 { try await client.send(data: Array(repeating: 0x61, count: 16 << 10), on: unwanted) }
                 let answer = try await client.answer(unwanted)
-                #expect(answer.status == "404", "\(answer)")
+                #expect(answer.status == "404", "\(answer.text)")
             }
             let wanted = try await client.ask("POST", "/count", isWhole: false)
             try await client.send(body: Array(repeating: 0x62, count: 2 << 20), on: wanted)

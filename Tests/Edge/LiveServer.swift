@@ -22,7 +22,10 @@ extension EdgeFixture {
                 try await group.run()
             }
             var numbers = ports.makeAsyncIterator()
-            guard let number = await numbers.next() else { throw ServerEnded() }
+            guard let number = await numbers.next() else {
+                try await tasks.waitForAll()
+                throw ServerEnded()
+            }
             let result: Result<Value, any Error>
             do { result = .success(try await body(number)) } catch { result = .failure(error) }
             await group.stop()

@@ -30,7 +30,7 @@ struct EdgeServer {
                 limits.idleTime = .milliseconds(4 * patience)
             }
             return [
-                Edge.application(router, environment: environment, authenticator: nil, limits: limits, hot: Hot())
+                Edge.application(router, environment: environment, authenticator: nil, limits: limits, hotPath: Hot())
             ]
         }
     }

@@ -10,6 +10,10 @@ import Testing
 
         #expect(configuration.httpHost == "127.0.0.1")
         #expect(configuration.httpPort == 8080)
+        #expect(configuration.listeners == [.http(host: "127.0.0.1", port: 8080)])
+        #expect(configuration.tls == nil)
+        #expect(configuration.connections == 20_000)
+        #expect(configuration.connectionsPerAddress == 1000)
         #expect(configuration.doorbell)
         #expect(configuration.poll == .milliseconds(250))
         #expect(configuration.parkedLimit == 1000)
@@ -37,6 +41,9 @@ import Testing
                 "CLOSTER_LOG_LEVEL": "debug", "CLOSTER_READ_SWITCHES": "/etc/switches.yaml",
                 "CLOSTER_PLATFORM_OPERATORS": "anna, jan,,", "CLOSTER_SHARD": "eu_1",
                 "CLOSTER_AUDIT_RATE": "0", "CLOSTER_AUDIT_REPAIR": "true",
+                "CLOSTER_LISTEN": "http://0.0.0.0:80, https://[::1]:443,unix:/run/closter.sock,",
+                "CLOSTER_TLS_CERTIFICATE": "/c.pem", "CLOSTER_TLS_KEY": "/c.key", "CLOSTER_TLS_CLIENT_CA": "/ca.pem",
+                "CLOSTER_TLS_CLIENTS": "required", "CLOSTER_CONNECTIONS": "5", "CLOSTER_CONNECTIONS_PER_ADDRESS": "0",
             ])
 
         #expect(configuration.databaseURL?.reveal() == "postgres://closter_command:hunter2@db/closter")
@@ -55,6 +62,16 @@ import Testing
         #expect(configuration.readSwitches == "/etc/switches.yaml")
         #expect(configuration.platformOperators == ["anna", "jan"])
         #expect(configuration.shard == "eu_1")
+        let listeners: [ServiceConfiguration.Listener] = [
+            .http(host: "0.0.0.0", port: 80), .https(host: "::1", port: 443), .unix(path: "/run/closter.sock"),
+        ]
+        #expect(configuration.listeners == listeners)
+        #expect(configuration.listeners.map(\.description)[1] == "https://[::1]:443")
+        let files = ServiceConfiguration.TLS(
+            certificate: "/c.pem", key: "/c.key", clientAuthority: "/ca.pem", clients: .required)
+        #expect(configuration.tls == files)
+        #expect(configuration.connections == 5)
+        #expect(configuration.connectionsPerAddress == 0)
         #expect(configuration.auditRate == 0)
         #expect(configuration.auditRepair)
     }
@@ -80,6 +97,31 @@ import Testing
                 "CLOSTER_AUDIT_RATE", "CLOSTER_AUDIT_REPAIR", "CLOSTER_SHARD",
             ])
         #expect(!"\(error)".contains("hunter2"))
+    }
+
+    @Test(arguments: [
+        "ftp://a:1", "http://a", "http://a:70000", "http://:80", "http://::1:80", "http://[a]:80", "http://a b:80",
+        "unix:relative", "unix:/folder/", "unix:/\(String(repeating: "a", count: 100))", "http://a:1,http://a:1",
+        "8080",
+    ]) func `a listener that is none is told`(_ text: String) throws {
+        let error = #expect(throws: ConfigurationError.self) {
+            try ServiceConfiguration(service: "query", environment: ["CLOSTER_LISTEN": text])
+        }
+        #expect(error?.problems.map(\.key) == ["CLOSTER_LISTEN"])
+    }
+
+    @Test(arguments: [
+        (["CLOSTER_LISTEN": "https://a:1"], ["CLOSTER_TLS_CERTIFICATE", "CLOSTER_TLS_KEY"]),
+        (["CLOSTER_TLS_CERTIFICATE": "/c.pem"], ["CLOSTER_TLS_KEY"]),
+        (["CLOSTER_TLS_KEY": "/c.key"], ["CLOSTER_TLS_CERTIFICATE"]),
+        (["CLOSTER_TLS_CLIENT_CA": "/ca.pem"], ["CLOSTER_TLS_CERTIFICATE", "CLOSTER_TLS_KEY"]),
+        (["CLOSTER_TLS_CLIENTS": "required"], ["CLOSTER_TLS_CLIENTS"]),
+        (["CLOSTER_TLS_CLIENTS": "some"], ["CLOSTER_TLS_CLIENTS"]),
+    ]) func `TLS is told what it lacks`(_ environment: [String: String], _ keys: [String]) throws {
+        let error = #expect(throws: ConfigurationError.self) {
+            try ServiceConfiguration(service: "query", environment: environment)
+        }
+        #expect(error?.problems.map(\.key) == keys)
     }
 
     @Test func `a development issuer beside a real project is refused`() throws {

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # names shared with deploy/run
 # The data directory of an instance: whose it is, who may change it, and how it is emptied.
-# Reads what deploy/run made of its options: $data, $database_url, $server, $yes, $services, $base.
+# Reads what deploy/run made of its options: $data, $database_url, $server, $yes, $services, $base, $tls.
 
 require_own_data() {
     [[ -e $data ]] || return 0
@@ -36,8 +36,9 @@ clear_remains() {
 require_ports() {
     local service port
     for service in "${services[@]}"; do
-        port=$(service_port "$base" "$service")
-        if listening "$port"; then fail "port $port (of $service) is in use: choose another --port-base"; fi
+        for port in $(service_port "$base" "$service") $([[ $tls == no ]] || https_port "$base" "$service"); do
+            if listening "$port"; then fail "port $port (of $service) is in use: choose another --port-base"; fi
+        done
     done
 }
 
@@ -76,6 +77,6 @@ drop_data() {
     place=$(readlink "$data/postgres" || true)
     [[ $place != /var/lib/closter/* ]] || rm -rf "${place%/postgres}"
     # By name: a folder that was given may hold other things.
-    rm -rf "$data"/{postgres,postgres.new,run,logs,secrets,server,local.env,read-switches.yaml}
+    rm -rf "$data"/{postgres,postgres.new,run,logs,secrets,tls,server,local.env,read-switches.yaml}
     say "Dropped the data in $data."
 }

@@ -19,11 +19,17 @@ service_program() { printf 'closter-%s\n' "${1%-standby}"; }
 
 # write_service_environment DATA BASE SERVICE URL: what the supervisor starts the service with.
 write_service_environment() {
-    local data=$1 base=$2 service=$3 role=closter_${3%-standby}
+    local data=$1 base=$2 service=$3 role=closter_${3%-standby} secure=''
+    [[ ${tls:-no} == no ]] || secure=$(https_port "$base" "$service")
     {
         setting CLOSTER_DATABASE_URL "$(role_url "$4" "$role" "$(secret "$data/secrets/$role.password" 24)")"
         setting CLOSTER_HTTP_HOST 127.0.0.1
         setting CLOSTER_HTTP_PORT "$(service_port "$base" "$service")"
+        if [[ -n $secure ]]; then
+            setting CLOSTER_LISTEN "http://127.0.0.1:$(service_port "$base" "$service"),https://127.0.0.1:$secure"
+            setting CLOSTER_TLS_CERTIFICATE "$data/tls/server.pem"
+            setting CLOSTER_TLS_KEY "$data/tls/server.key"
+        fi
         setting CLOSTER_QUERY_URL "http://127.0.0.1:$base"
         setting CLOSTER_COMMAND_URL "http://127.0.0.1:$((base + 1))"
         setting CLOSTER_AUTH_DEV_JWKS "$data/secrets/issuer.jwks.json"

@@ -70,6 +70,11 @@ write_settings() {
         setting CLOSTER_QUERY_URL "http://127.0.0.1:$base"
         setting CLOSTER_COMMAND_URL "http://127.0.0.1:$((base + 1))"
         setting CLOSTER_PROJECTOR_URL "http://127.0.0.1:$((base + 2))"
+        if [[ $tls == yes ]]; then
+            setting CLOSTER_QUERY_TLS_URL "https://localhost:$(https_port "$base" query)"
+            setting CLOSTER_COMMAND_TLS_URL "https://localhost:$(https_port "$base" command)"
+            setting CLOSTER_CA "$data/tls/ca.pem"
+        fi
         setting CLOSTER_TENANT demo
         setting CLOSTER_OPERATOR_TOKEN "$(cat "$secrets/operator.token" 2>/dev/null || true)"
         setting CLOSTER_PUBLISHABLE_KEY "$(cat "$secrets/publishable.key" 2>/dev/null || true)"
@@ -146,11 +151,14 @@ wait_for_services() {
 
 announce() {
     # Paths as they hold where the user stands.
-    local environment=${data#"$origin"/}/local.env service catalogue=$checkout/deploy/demo/catalogue.csv
+    local environment=${data#"$origin"/}/local.env service port catalogue=$checkout/deploy/demo/catalogue.csv
     printf '\nCloster is ready.\n\n'
     for service in "${services[@]}"; do
         printf '  %-18s http://127.0.0.1:%s\n' "$service" "$(service_port "$base" "$service")"
+        port=$([[ $tls == no ]] || https_port "$base" "$service")
+        [[ -z $port ]] || printf '  %-18s https://localhost:%s\n' '' "$port"
     done
+    [[ $tls == no ]] || printf '  %-18s %s\n' 'authority' "$data/tls/ca.pem"
     cat <<END
   settings           $data/local.env
   logs               $data/logs
@@ -162,6 +170,9 @@ Try:
   . $environment; curl -s -H "Closter-Key: \$CLOSTER_PUBLISHABLE_KEY" "\$CLOSTER_QUERY_URL/v1/listings?q=zakiet"
   . $environment; curl -s -H "Authorization: Bearer \$CLOSTER_OPERATOR_TOKEN" -H "Closter-Tenant: \$CLOSTER_TENANT" --json '{"title": "Wool coat", "condition": "excellent"}' "\$CLOSTER_COMMAND_URL/v1/items"
   ${bin#"$origin"/}/closter import ${catalogue#"$origin"/} --env-file $environment
+END
+    [[ $tls == no ]] || cat <<END
+  . $environment; curl -s --cacert "\$CLOSTER_CA" -H "Closter-Key: \$CLOSTER_PUBLISHABLE_KEY" "\$CLOSTER_QUERY_TLS_URL/v1/listings?q=zakiet"
 END
 }
 

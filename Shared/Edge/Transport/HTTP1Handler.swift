@@ -102,12 +102,13 @@ final class HTTP1Handler: ChannelDuplexHandler {
         switch event {
         case is ChannelShouldQuiesceEvent:
             isLeaving = true
-            if exchange == nil { context.close(promise: nil) }
+            if exchange == nil { closeWhenTaken(context) }
         case ChannelEvent.inputClosed:
+            isLeaving = true
+            guard let exchange, !exchange.isAnswered else { return closeWhenTaken(context) }
             // A client that has said all it has to say still wants its answer. One that has begun to get it and one that
             // has left look alike from here: a stream without an end must not go on for nobody.
-            isLeaving = true
-            guard let exchange, exchange.isReceived, !exchange.isBegun else { return context.close(promise: nil) }
+            if !exchange.isReceived || exchange.isBegun { context.close(promise: nil) }
         default: context.fireUserInboundEventTriggered(event)
         }
     }
@@ -359,6 +360,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
     /// Nothing more can be said that would not be a lie: the connection breaks off.
     func abort(_ exchange: HTTP1Exchange) {
         guard let context, exchange === self.exchange, !exchange.isAnswered else { return }
+        context.triggerUserOutboundEvent(ResponseBreaksOff(), promise: nil)
         context.close(promise: nil)
     }
 
@@ -387,10 +389,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
     /// The last answer was given.
     private func leave(_ exchange: HTTP1Exchange, _ context: ChannelHandlerContext) {
         ahead = []
-        if exchange.isReceived {
-            context.flush()
-            return context.close(promise: nil)
-        }
+        if exchange.isReceived { return closeWhenTaken(context) }
         // The client may still be sending: closing now would have its kernel throw away the answer.
         if case .stream(let body) = receiving { body.end(.failure(ClientGone())) }
         receiving = .nothing
@@ -399,6 +398,15 @@ final class HTTP1Handler: ChannelDuplexHandler {
         context.close(mode: .output, promise: nil)
         goOn()
         clock?.expect(.end, within: limits.lingerTime)
+    }
+
+    /// Closes once the client has taken what was written: a close at once would throw away what its window has no room for.
+    private func closeWhenTaken(_ context: ChannelHandlerContext) {
+        isLeaving = true
+        clock?.expect(.end, within: limits.idleTime)
+        let taken = context.eventLoop.makePromise(of: Void.self)
+        taken.futureResult.assumeIsolated().whenComplete { [self] _ in self.context?.close(promise: nil) }
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: taken)
     }
 
     /// Takes what has come ahead. Answers may be given while it does.

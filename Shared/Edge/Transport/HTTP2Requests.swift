@@ -95,6 +95,13 @@ extension HTTP2Handler {
     /// The client may send as much again.
     private func taken(_ bytes: Int, _ stream: HTTP2Stream) {
         guard let session, stream.isOpen else { return }
+        // Those that could not send have their time from now on.
+        let now = NIODeadline.now()
+        if isHeldUp {
+            for stream in streams { stream.inbound?.renew(now) }
+        } else if stream.untaken >= InboundBody.low {
+            stream.inbound?.renew(now)
+        }
         stream.untaken -= bytes
         nghttp2_session_consume(session.pointer, stream.id, bytes)
         pumpSoon()
@@ -128,9 +135,10 @@ extension HTTP2Handler {
 
     /// Whether the client cannot send because what it has sent is not taken: by the reader of this stream, or by those of
     /// others on the connection.
-    func isHeldUp(_ stream: HTTP2Stream) -> Bool {
-        stream.untaken >= InboundBody.low
-            || streams.reduce(0) { $0 + $1.untaken } >= Int(HTTP2Session.connectionWindow) / 2
+    func isHeldUp(_ stream: HTTP2Stream) -> Bool { stream.untaken >= InboundBody.low || isHeldUp }
+
+    private var isHeldUp: Bool {
+        streams.reduce(0) { $0 + $1.untaken } >= Int(HTTP2Session.connectionWindow) / 2
     }
 
     func bodyTimedOut(_ stream: HTTP2Stream) {

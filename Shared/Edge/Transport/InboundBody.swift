@@ -9,6 +9,8 @@ final class InboundBody: AsyncSequence, Sendable {
 
     static let high = 256 << 10
     static let low = 64 << 10
+    /// Parts are put together up to so many bytes.
+    private static let small = 4 << 10
 
     private struct State {
         var parts: Deque<ByteBuffer> = []
@@ -37,7 +39,12 @@ final class InboundBody: AsyncSequence, Sendable {
     /// - Returns: whether more may follow at once.
     func append(_ part: ByteBuffer) -> Bool {
         let (reader, mayFollow) = state.withLock { state in
-            state.parts.append(part)
+            // A part of a byte takes as much memory as one of a hundred.
+            if let last = state.parts.last, last.readableBytes + part.readableBytes <= Self.small {
+                state.parts[state.parts.count - 1].writeImmutableBuffer(part)
+            } else {
+                state.parts.append(part)
+            }
             state.bytes += part.readableBytes
             if state.bytes > Self.high { state.isPaused = true }
             defer { state.reader = nil }

@@ -9,6 +9,8 @@ import NIOCore
 struct RequestDispatcher: Sendable {
     /// What is asked before a task is made.
     let hot: (any HotPath)?
+    /// Of the certificate that the connection's client has shown.
+    var clientSubject: String?
     private let responder: EdgeResponder
     private let logger: Logger
 
@@ -26,7 +28,8 @@ struct RequestDispatcher: Sendable {
         _ request: Request, on channel: any Channel, _ executor: LoopExecutor?, _ sink: any ResponseSink
     ) -> Task<Void, Never> {
         Task(executorPreference: executor) {
-            let context = EdgeContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
+            var context = EdgeContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
+            context.clientSubject = clientSubject
             do {
                 await sink.send(
                     try await responder.respond(to: request, context: context),

@@ -24,7 +24,8 @@ final class Background {
     var isRunning: Bool { process.isRunning }
 
     func stop() {
-        process.terminate()
+        // Nothing that ends a program more gently gets through: it was born with the signals blocked that we have blocked.
+        kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
         try? FileManager.default.removeItem(atPath: note)
     }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// nginx and nghttpd with one file: what a server does that has nothing to find out. One worker each, no log, the
+/// nginx and nghttpd with one file: what a server does that has nothing to find out. One process each, no log, the
 /// instance's own certificate.
 final class FileServers {
     let nginx: Int
@@ -12,14 +12,12 @@ final class FileServers {
     init(_ instance: Instance, file: [UInt8]) async throws {
         let folder = "\(instance.data)/bench-files"
         try FileManager.default.createDirectory(atPath: "\(folder)/public", withIntermediateDirectories: true)
-        // Its worker is somebody else, and has to reach the file.
         try Data(file).write(to: URL(filePath: "\(folder)/public/listing"))
         (nginx, nginxTLS, nghttpd) = (try Socket.freePort(), try Socket.freePort(), try Socket.freePort())
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map { "\($0)_temp_path \(folder)/\($0);" }
         let configuration = """
             daemon off;
-            worker_processes 1;
-            \(geteuid() == 0 ? "user root;" : "")
+            master_process off;
             pid \(folder)/nginx.pid;
             error_log stderr error;
             events { worker_connections 4096; }

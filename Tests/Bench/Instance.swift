@@ -37,7 +37,6 @@ struct Instance: Sendable {
 
     var query: String { settings["CLOSTER_QUERY_URL"] ?? "" }
     var command: String { settings["CLOSTER_COMMAND_URL"] ?? "" }
-    /// Empty where the instance has no TLS.
     var queryTLS: String { settings["CLOSTER_QUERY_TLS_URL"] ?? "" }
     /// The path of its certificate and key without `.pem` and `.key`.
     var certificate: String { "\(data)/tls/server" }
@@ -70,7 +69,7 @@ struct Instance: Sendable {
         let port = URL(string: query)?.port ?? 0
         _ = try await run(launcher, ["--stop", "--data", data])
         _ = try await run(
-            launcher, ["--detach", "--data", data, "--port-base", "\(port)"], environment: environment)
+            launcher, ["--detach", "--tls", "--data", data, "--port-base", "\(port)"], environment: environment)
         return try await Instance(environmentFile: "\(data)/local.env", postgres: postgres, launcher: launcher)
     }
 

@@ -166,6 +166,30 @@ import Testing
         }
     }
 
+    @Test func `a read is given up when its client ends without a farewell`() async throws {
+        let fixture = try await TLSFixture()
+        let (events, event) = AsyncStream.makeStream(of: String.self)
+        let routes: @Sendable (EdgeRouter) -> Void = { router in
+            router.get("/wait") { _, _ in
+                event.yield("begun")
+                // Long enough for the end of a connection to be seen.
+                let waited: Void? = try? await Task.sleep(for: .seconds(20))
+                event.yield(waited == nil ? "given up" : "seen through")
+                return Response(status: .ok)
+            }
+        }
+        try await fixture.serve([:], routes) { port in
+            try await Meddler.with(port: port) { port, meddler in
+                let reader = Task { try await fixture.curl(port, "/wait") }
+                var seen = events.makeAsyncIterator()
+                #expect(await seen.next() == "begun")
+                meddler.cut()
+                #expect(await seen.next() == "given up")
+                _ = try await reader.value
+            }
+        }
+    }
+
     @Test func `a client that has said all it has to say is still answered, and told that this is all`() async throws {
         let fixture = try await TLSFixture()
         try await fixture.serve { port in

@@ -67,15 +67,16 @@ final class HotAnswers: HotReads {
     }
 
     private static func route(_ target: String) -> (Projection, Int)? {
-        let path = target.utf8
-        func begins(with prefix: StaticString) -> Bool {
-            path.count >= prefix.utf8CodeUnitCount
-                && zip(path, UnsafeBufferPointer(start: prefix.utf8Start, count: prefix.utf8CodeUnitCount))
-                    .allSatisfy { $0 == $1 }
-        }
-        if begins(with: "/v1/listings") { return (.listings, begins(with: "/v1/listings/") ? 3 : 2) }
-        if begins(with: "/v1/items") { return (.items, begins(with: "/v1/items/") ? 1 : 0) }
+        if begins(target, "/v1/listings") { return (.listings, begins(target, "/v1/listings/") ? 3 : 2) }
+        if begins(target, "/v1/items") { return (.items, begins(target, "/v1/items/") ? 1 : 0) }
         return nil
+    }
+
+    private static func begins(_ target: String, _ prefix: StaticString) -> Bool {
+        target.utf8.count >= prefix.utf8CodeUnitCount
+            && target.utf8.withContiguousStorageIfAvailable { bytes in
+                bytes.baseAddress.map { memcmp($0, prefix.utf8Start, prefix.utf8CodeUnitCount) == 0 } ?? false
+            } ?? false
     }
 
     /// Whether the answers hold what `Closter-After` asks for. A token that is not plainly good is for the router to judge,

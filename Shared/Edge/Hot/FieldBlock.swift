@@ -10,6 +10,8 @@ public struct FieldBlock: Sendable {
         var start: Int
         var nameLength: Int
         var valueLength: Int
+        /// No other response has this value: not worth a place among those that a connection remembers.
+        var isUnique: Bool
 
         var valueStart: Int { start + nameLength + 2 }
     }
@@ -19,24 +21,25 @@ public struct FieldBlock: Sendable {
     /// As they are sent.
     public var bytes: Int { lines.count }
 
-    public mutating func append(_ name: StaticString, _ value: String) {
+    /// - Parameter isUnique: no other response has this value.
+    public mutating func append(_ name: StaticString, _ value: String, isUnique: Bool = false) {
         assert(name.isASCII)
         let start = lines.count
         name.withUTF8Buffer { lines.append(contentsOf: $0) }
-        append(start, name.utf8CodeUnitCount, value)
+        append(start, name.utf8CodeUnitCount, value, isUnique)
     }
 
-    public mutating func append(_ name: String, _ value: String) {
+    public mutating func append(_ name: String, _ value: String, isUnique: Bool = false) {
         let start = lines.count
         lines.append(contentsOf: name.utf8)
-        append(start, name.utf8.count, value)
+        append(start, name.utf8.count, value, isUnique)
     }
 
-    private mutating func append(_ start: Int, _ nameLength: Int, _ value: String) {
+    private mutating func append(_ start: Int, _ nameLength: Int, _ value: String, _ isUnique: Bool) {
         lines.append(UInt8(ascii: ":"))
         lines.append(UInt8(ascii: " "))
         lines.append(contentsOf: value.utf8)
-        spans.append(Span(start: start, nameLength: nameLength, valueLength: value.utf8.count))
+        spans.append(Span(start: start, nameLength: nameLength, valueLength: value.utf8.count, isUnique: isUnique))
         lines.append(UInt8(ascii: "\r"))
         lines.append(UInt8(ascii: "\n"))
     }

@@ -33,8 +33,9 @@ struct HotEdge: HotPath {
             let (response, route) = reads.answer(request, for: caller.reader, at: start, own: &own),
             limiter.takes(caller.reader.tenant, at: start)
         else { return nil }
-        own.append("x-correlation-id", correlation)
-        own.append("traceparent", request.traceparent.flatMap(TraceParent.taken) ?? TraceParent.make())
+        own.append("x-correlation-id", correlation, isUnique: true)
+        own.append(
+            "traceparent", request.traceparent.flatMap(TraceParent.taken) ?? TraceParent.make(), isUnique: true)
         let access = caller.access
         if !access.allowedOrigins.isEmpty {
             var fields = HTTPFields()

@@ -55,8 +55,8 @@ final class TLSHandler: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        clock = ConnectionClock(context.eventLoop) { [weak self] _ in
-            guard let self, let context = self.context else { return }
+        clock = ConnectionClock(context.eventLoop) { [self] _ in
+            guard let context = self.context else { return }
             breakOff(context)
         }
         clock?.expect(.head, within: limits.headTime)
@@ -64,6 +64,7 @@ final class TLSHandler: ChannelDuplexHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         stop()
+        clock = nil
         self.context = nil
     }
 

@@ -24,7 +24,8 @@ final class ConnectionClock {
     /// The scheduled look at the deadline, which may have moved by then.
     private var look: (due: NIODeadline, task: Scheduled<Void>)?
 
-    /// - Parameter timedOut: told what was owed and has not come.
+    /// - Parameter timedOut: told what was owed and has not come. It holds its handler, which must let go of the clock in
+    ///   the end: with a weak reference to it every other reference would cost more.
     init(_ eventLoop: any EventLoop, timedOut: @escaping (Awaited) -> Void) {
         self.eventLoop = eventLoop
         self.timedOut = timedOut

@@ -58,12 +58,13 @@ final class HTTP1Handler: ChannelDuplexHandler {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         executor = LoopExecutor(context.eventLoop)
-        clock = ConnectionClock(context.eventLoop) { [weak self] awaited in self?.timedOut(awaited) }
+        clock = ConnectionClock(context.eventLoop) { [self] in timedOut($0) }
         clock?.expect(.request, within: max(limits.idleTime, limits.headTime))
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         clock?.stop()
+        clock = nil
         self.context = nil
     }
 

@@ -74,7 +74,7 @@ final class HTTP2Handler: ChannelInboundHandler {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         executor = LoopExecutor(context.eventLoop)
-        clock = ConnectionClock(context.eventLoop) { [weak self] awaited in self?.timedOut(awaited) }
+        clock = ConnectionClock(context.eventLoop) { [self] in timedOut($0) }
         clock?.expect(.request, within: max(limits.idleTime, limits.headTime))
         do {
             session = try HTTP2Session(self, limits: limits)
@@ -86,6 +86,7 @@ final class HTTP2Handler: ChannelInboundHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         end()
+        clock = nil
         session = nil
         self.context = nil
         spare = []
@@ -194,9 +195,7 @@ final class HTTP2Handler: ChannelInboundHandler {
         guard let context else { return }
         if let look, look.due <= due { return }
         look?.task.cancel()
-        let task = context.eventLoop.assumeIsolated().scheduleTask(deadline: due) { [weak self] () -> Void in
-            self?.lookAround()
-        }
+        let task = context.eventLoop.assumeIsolated().scheduleTask(deadline: due) { [self] in lookAround() }
         look = (due, task)
     }
 

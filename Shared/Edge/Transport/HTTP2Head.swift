@@ -111,12 +111,15 @@ struct HTTP2Head {
             headerFields: headers)
     }
 
+    /// Those that nghttp2 does not know by itself to be another each time.
+    private static let unique: Set<HTTPField.Name> = [.correlationID, .traceparent, .closterPosition]
+
     /// Lays out a response's fields but those that are about a connection, which HTTP/2 forbids (RFC 9113 §8.2.2).
     static func write(_ head: HTTPResponse, to block: inout FieldBlock) {
         for field in head.headerFields {
             switch field.name.canonicalName {
             case "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade": break
-            case let name: block.append(name, field.value)
+            case let name: block.append(name, field.value, isUnique: Self.unique.contains(field.name))
             }
         }
     }

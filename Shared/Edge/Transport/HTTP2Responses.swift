@@ -82,7 +82,8 @@ extension HTTP2Handler {
         nghttp2_nv(
             name: UnsafeMutablePointer(mutating: lines + span.start),
             value: UnsafeMutablePointer(mutating: lines + span.valueStart), namelen: span.nameLength,
-            valuelen: span.valueLength, flags: UInt8(NGHTTP2_NV_FLAG_NONE.rawValue))
+            valuelen: span.valueLength,
+            flags: UInt8((span.isUnique ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE).rawValue))
     }
 
     func write(

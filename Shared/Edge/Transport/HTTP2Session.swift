@@ -61,15 +61,17 @@ final class HTTP2Session {
         var callbacks: OpaquePointer?
         guard nghttp2_session_callbacks_new(&callbacks) == 0 else { return nil }
         nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, user in
-            if let frame { HTTP2Session.handler(user)?.headBegins(frame.pointee.hd.stream_id) }
+            HTTP2Session.handler(user) { if let frame { $0.headBegins(frame.pointee.hd.stream_id) } }
             return 0
         }
         nghttp2_session_callbacks_set_on_header_callback(callbacks) {
             _, frame, name, nameLength, value, valueLength, _, user in
             if frame?.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
-                HTTP2Session.handler(user)?.takeField(
-                    UnsafeBufferPointer(start: name, count: nameLength),
-                    UnsafeBufferPointer(start: value, count: valueLength))
+                HTTP2Session.handler(user) {
+                    $0.takeField(
+                        UnsafeBufferPointer(start: name, count: nameLength),
+                        UnsafeBufferPointer(start: value, count: valueLength))
+                }
             }
             return 0
         }
@@ -78,28 +80,32 @@ final class HTTP2Session {
             NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
         }
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { _, frame, user in
-            if let frame { HTTP2Session.handler(user)?.frameReceived(frame) }
+            HTTP2Session.handler(user) { if let frame { $0.frameReceived(frame) } }
             return 0
         }
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) { _, _, id, bytes, count, user in
-            HTTP2Session.handler(user)?.receive(UnsafeRawBufferPointer(start: bytes, count: count), id)
+            HTTP2Session.handler(user) { $0.receive(UnsafeRawBufferPointer(start: bytes, count: count), id) }
             return 0
         }
         nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { _, id, _, user in
-            HTTP2Session.handler(user)?.closed(id)
+            HTTP2Session.handler(user) { $0.closed(id) }
             return 0
         }
         nghttp2_session_callbacks_set_send_data_callback(callbacks) { _, _, head, count, source, user in
-            guard let handler = HTTP2Session.handler(user), let stream = HTTP2Session.stream(source), let head else {
-                return NGHTTP2_ERR_CALLBACK_FAILURE.rawValue
+            var result = NGHTTP2_ERR_CALLBACK_FAILURE.rawValue
+            HTTP2Session.handler(user) { handler in
+                guard let stream = HTTP2Session.stream(source), let head else { return }
+                result = handler.sendData(UnsafeRawBufferPointer(start: head, count: 9), count, of: stream)
             }
-            return handler.sendData(UnsafeRawBufferPointer(start: head, count: 9), count, of: stream)
+            return result
         }
         return callbacks
     }()
 
-    private static func handler(_ user: UnsafeMutableRawPointer?) -> HTTP2Handler? {
-        user.map { Unmanaged<HTTP2Handler>.fromOpaque($0).takeUnretainedValue() }
+    /// Without a reference of its own: this is called for every field of every request.
+    private static func handler(_ user: UnsafeMutableRawPointer?, _ body: (HTTP2Handler) -> Void) {
+        guard let user else { return }
+        Unmanaged<HTTP2Handler>.fromOpaque(user)._withUnsafeGuaranteedRef(body)
     }
 
     // MARK: Streams

@@ -36,6 +36,6 @@ func until(_ what: String, within limit: Duration = .seconds(60), _ isSo: () asy
     let end = ContinuousClock.now + limit
     while try await !isSo() {
         guard .now < end else { throw Failure("in vain waited for \(what)") }
-        try await Task.sleep(for: .milliseconds(20))
+        try await Task.sleep(for: .milliseconds(50))
     }
 }

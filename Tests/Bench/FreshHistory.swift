@@ -4,16 +4,28 @@ import Synchronization
 
 /// When each version of the listings was projected: the first checkpoint that holds it.
 struct History {
+    /// Microseconds since 1970.
+    struct Moment {
+        /// The checkpoint's `committed_at`.
+        var projected: Int64
+        /// When a session of PostgreSQL had seen it.
+        var visible: Int64
+    }
+
     private struct Versions {
         var first: Int64 = 0
-        /// Microseconds since 1970, in the order of versions.
-        var times: [Int64] = []
+        /// In the order of versions.
+        var moments: [Moment] = []
     }
 
     private var versions: [Versions]
 
-    /// - Parameter start: a position that every listing's projection has reached.
-    init(_ instance: Instance, _ shop: Shop, after start: Int64) async throws {
+    /// - Parameters:
+    ///   - start: a position that every listing's projection has reached.
+    ///   - onlooker: has looked since then, and still does.
+    init(_ instance: Instance, _ shop: Shop, after start: Int64, _ onlooker: Onlooker) async throws {
+        let head = try await instance.head()
+        try await until("the last checkpoint") { onlooker.moment(of: head) != nil }
         let table = try await instance.liveTable("listings")
         let numbers = Dictionary(uniqueKeysWithValues: shop.listings.enumerated().map { ($1, $0) })
         var places: [UUID: Int] = [:]
@@ -29,131 +41,75 @@ struct History {
             SELECT e.stream_id, e.version::int8, (extract(epoch FROM (
                 SELECT c.committed_at FROM main.checkpoints c JOIN main.generations g USING (projection, generation)
                 WHERE g.projection = 'listings' AND g.status = 'live' AND c.position >= e.position
-                ORDER BY c.position LIMIT 1)) * 1000000)::int8
+                ORDER BY c.position LIMIT 1)) * 1000000)::int8, e.position
             FROM main.events e WHERE e.position > \(start) AND e.category = 'listing' ORDER BY e.position
             """)
         for row in rows {
             guard let place = places[try row.decode(0, as: UUID.self)] else { continue }
             let version = try row.decode(1, as: Int64.self)
-            if versions[place].times.isEmpty { versions[place].first = version }
-            versions[place].times.append(try row.decode(2))
+            if versions[place].moments.isEmpty { versions[place].first = version }
+            guard let visible = onlooker.moment(of: try row.decode(3)) else {
+                throw Failure("a checkpoint was not seen")
+            }
+            versions[place].moments.append(Moment(projected: try row.decode(2), visible: visible))
         }
     }
 
-    /// Microseconds since 1970; nil for what is not there. What was there at the start was projected long ago.
-    func projected(_ listing: Int, _ version: Int64) -> Int64? {
+    /// nil for what is not there. What was there at the start was projected long ago.
+    func moment(_ listing: Int, _ version: Int64) -> Moment? {
         let known = versions[listing]
-        guard !known.times.isEmpty else { return nil }
-        guard version >= known.first else { return 0 }
+        guard !known.moments.isEmpty else { return nil }
+        guard version >= known.first else { return Moment(projected: 0, visible: 0) }
         let index = Int(version - known.first)
-        return index < known.times.count ? known.times[index] : nil
+        return index < known.moments.count ? known.moments[index] : nil
     }
 }
 
-/// One read, as little of it as can be judged later.
-struct Reading {
-    /// Before it was sent, in microseconds since 1970.
-    var sent: Int64
-    var version: Int32
-    var listing: Int32
+/// A session of PostgreSQL that does nothing but look: it tells when checkpoints were there for readers. `committed_at` is
+/// taken before the commit, and how long before depends on how busy the cores are.
+final class Onlooker: Sendable {
+    private let generation: Int64
+    private let database: PostgresConnection
+    private let sightings = Mutex<[(position: Int64, at: Int64)]>([])
 
-    /// Reads on one connection, sixteen sent ahead.
-    ///
-    /// - Parameter part: another one reads in another order.
-    static func some(_ count: Int, of shop: Shop, _ part: Int) throws -> [Reading] {
-        let questions = Question.all(of: shop)
-        let connection = try Loopback(port: shop.port)
-        var readings: [Reading] = []
-        readings.reserveCapacity(count)
-        var next = part * 53
-        while readings.count < count {
-            let batch = (0..<min(16, count - readings.count)).map { (next + $0) * 7_919 % questions.count }
-            next += batch.count
-            let sent = wallClock()
-            try connection.send(batch.flatMap { questions[$0].bytes })
-            for listing in batch {
-                let version = try connection.receive { try questions[listing].version($0) }
-                readings.append(Reading(sent: sent, version: Int32(version), listing: Int32(listing)))
-            }
+    init(_ instance: Instance) async throws {
+        database = try await instance.connection()
+        generation = try await database.query(
+            "SELECT generation::int8 FROM main.generations WHERE projection = 'listings' AND status = 'live'")[0]
+            .decode(0)
+    }
+
+    /// Until the task is cancelled.
+    func look() async throws {
+        while !Task.isCancelled {
+            let rows = try await database.query(
+                """
+                SELECT max(position) FROM main.checkpoints
+                WHERE projection = 'listings' AND generation = \(generation)::int4
+                """)
+            let (position, at) = (try rows[0].decode(0, as: Int64.self), wallClock())
+            sightings.withLock { if $0.last.map({ $0.position < position }) ?? true { $0.append((position, at)) } }
+            try? await Task.sleep(for: .milliseconds(1))
         }
-        return readings
+    }
+
+    /// When everything up to a position was there, at the latest; microseconds since 1970.
+    func moment(of position: Int64) -> Int64? {
+        sightings.withLock { sightings in
+            let index = sightings.partition { $0.position >= position }
+            return index < sightings.count ? sightings[index].at : nil
+        }
     }
 }
 
-/// A GET of a listing, and how its version is found in the answer.
-struct Question {
-    let bytes: [UInt8]
-    /// What the document begins with, up to the version.
-    private let beginning: [UInt8]
-
-    static func all(of shop: Shop) -> [Question] {
-        shop.listings.map { id in
-            Question(
-                bytes: Shop.request("GET", "/v1/listings/\(id)", ["closter-key: \(shop.publishable)"]),
-                beginning: Array("{\"id\":\"\(id)\",\"version\":".utf8))
+extension [(position: Int64, at: Int64)] {
+    /// The first place from which on it is so.
+    fileprivate func partition(where isSo: (Element) -> Bool) -> Int {
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if isSo(self[middle]) { high = middle } else { low = middle + 1 }
         }
-    }
-
-    func version(_ answer: Loopback.Answer) throws -> Int64 {
-        guard answer.status == 200, answer.body.starts(with: beginning) else {
-            throw Failure("a listing reads \(answer.status) \(String(decoding: answer.body, as: UTF8.self))")
-        }
-        return answer.body.dropFirst(beginning.count).prefix { $0 != UInt8(ascii: ",") }
-            .reduce(0) { $0 * 10 + Int64($1 & 0xf) }
-    }
-}
-
-/// Reads each listing that was written, again and again until its change is seen.
-final class Watch: Sendable {
-    struct Sighting: Sendable {
-        var listing: Int
-        var version: Int64
-        /// When the answer was read, in microseconds since 1970.
-        var at: Int64
-    }
-
-    /// Nothing more will be expected.
-    let isDone = Atomic(false)
-    private let shop: Shop
-    private let expected: Mutex<[[(listing: Int, version: Int64)]]>
-
-    /// - Parameter parts: how many read, each some of the listings.
-    init(_ shop: Shop, parts: Int) {
-        self.shop = shop
-        expected = Mutex(Array(repeating: [], count: parts))
-    }
-
-    func expect(_ listing: Int, _ version: Int64) {
-        expected.withLock { $0[listing % $0.count].append((listing, version)) }
-    }
-
-    /// Until all that was expected of this part was seen.
-    func read(_ part: Int) throws -> [Sighting] {
-        let questions = Question.all(of: shop)
-        let connection = try Loopback(port: shop.port)
-        var sightings: [Sighting] = []
-        var lastSeen = ContinuousClock.now
-        while true {
-            // Asked for first: what is expected before the end is not overlooked.
-            let isLast = isDone.load(ordering: .acquiring)
-            let wanted = expected.withLock { $0[part] }
-            if wanted.isEmpty {
-                if isLast { return sightings }
-                lastSeen = .now
-                usleep(100)
-                continue
-            }
-            guard .now - lastSeen < .seconds(10) else { throw Failure("changes are not seen: \(wanted)") }
-            try connection.send(wanted.flatMap { questions[$0.listing].bytes })
-            var seen: [(listing: Int, version: Int64)] = []
-            for (listing, version) in wanted {
-                let found = try connection.receive { try questions[listing].version($0) }
-                guard found >= version else { continue }
-                seen.append((listing, version))
-                sightings.append(Sighting(listing: listing, version: version, at: wallClock()))
-                lastSeen = .now
-            }
-            expected.withLock { all in all[part].removeAll { one in seen.contains { $0 == one } } }
-        }
+        return low
     }
 }

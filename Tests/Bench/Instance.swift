@@ -31,7 +31,14 @@ struct Instance: Sendable {
         self.postgres = postgres
         self.launcher = launcher
         data = URL(filePath: environmentFile).deletingLastPathComponent().path
-        database = try await PostgresConnection.connect(
+        database = try await Self.connection(settings)
+    }
+
+    /// One more than `database`, of which each does one thing at a time.
+    func connection() async throws -> PostgresConnection { try await Self.connection(settings) }
+
+    private static func connection(_ settings: [String: String]) async throws -> PostgresConnection {
+        try await PostgresConnection.connect(
             PostgresConfiguration(url: settings["CLOSTER_DATABASE_URL"] ?? ""), logger: Logger(label: "bench"))
     }
 

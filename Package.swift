@@ -22,6 +22,7 @@ let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "sw
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
@@ -178,6 +179,14 @@ let package = Package(
                     httpTypes, hummingbird, hummingbirdTesting, lifecycle, logging, metrics, nioCore, nioPosix,
                     subprocess, system,
                 ]),
+            .target(
+                name: "FuzzClient", path: "Tests/Fuzz/Client",
+                cSettings: [.enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error)],
+                linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+            .executableTarget(
+                name: "closter-fuzz",
+                dependencies: ["Edge", "FuzzClient", "Runtime", deque, hummingbird, logging, nioCore, nioEmbedded],
+                path: "Tests/Fuzz", exclude: ["Client", "corpus", "corpus.py"], swiftSettings: settings),
             tests(
                 "Command",
                 [

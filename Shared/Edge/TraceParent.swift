@@ -14,20 +14,26 @@ enum TraceParent {
 
     /// A new trace: random ids, sampled.
     static func make() -> String {
-        // Neither id may be all zeros.
-        let ids = (UniqueBits.next() | 1, UniqueBits.next(), UniqueBits.next() | 1)
-        return String(unsafeUninitializedCapacity: 55) { text in
-            func write(_ id: UInt64, at start: Int) {
-                for index in 0..<16 {
-                    text[start + index] = digits[Int(truncatingIfNeeded: id >> UInt64(60 - 4 * index) & 0xF)]
-                }
+        var text: [UInt8] = []
+        append(to: &text)
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// Appends the bytes of a new trace.
+    static func append(to text: inout [UInt8]) {
+        func append(_ id: UInt64) {
+            for shift in stride(from: UInt64(60), through: 0, by: -4) {
+                text.append(digits[Int(truncatingIfNeeded: id >> shift & 0xF)])
             }
-            _ = text.initialize(from: "00-................................-................-01".utf8)
-            write(ids.0, at: 3)
-            write(ids.1, at: 19)
-            write(ids.2, at: 36)
-            return 55
         }
+        text.reserveCapacity(text.count + 55)
+        text.append(contentsOf: "00-".utf8)
+        // Neither id may be all zeros.
+        append(UniqueBits.next() | 1)
+        append(UniqueBits.next())
+        text.append(UInt8(ascii: "-"))
+        append(UniqueBits.next() | 1)
+        text.append(contentsOf: "-01".utf8)
     }
 
     private static let digits = Array("0123456789abcdef".utf8)

@@ -175,7 +175,8 @@ import Testing
             try await connection.send("GET /large HTTP/1.1\r\nHost: a\r\n\(field)\r\n")
             if field.isEmpty { connection.endSending() }
             let head = try await connection.read(to: "\r\n\r\n")
-            #expect(head.contains("content-length: \(12 << 20)") && head.contains("connection: close"))
+            #expect(head.lowercased().contains("content-length: \(12 << 20)"))
+            #expect(head.contains("connection: close"))
             #expect(try await connection.readToEnd().utf8.count == 12 << 20)
         }
     }

@@ -200,6 +200,8 @@ import Testing
                 """
                 UPDATE main.checkpoints SET committed_at = clock_timestamp() - interval '2 hours' WHERE position < 200
                 """)
+            _ = try await harness.administrator.query(
+                "UPDATE main.changes SET changed_at = clock_timestamp() - interval '2 hours' WHERE position < 200")
             trimmer.ages.checkpoints = .seconds(3 * 3600)
             try await trimmer.trim(generation)
             #expect(try await harness.count("main.checkpoints WHERE projection = 'items'") == before)

@@ -4,8 +4,10 @@
 -- while the checkpoint stands still. A transaction does: what a reader has not seen is what its last snapshot had not.
 
 ALTER TABLE main.changes
-    ADD COLUMN keys uuid[],                                            -- ids of the rows; null: any of the tenant's
-    ADD COLUMN xid  xid8 NOT NULL DEFAULT pg_current_xact_id();
+    ADD COLUMN keys       uuid[],                                      -- ids of the rows; null: any of the tenant's
+    ADD COLUMN xid        xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    -- What is read within minutes is forgotten after some more, however old the checkpoint is.
+    ADD COLUMN changed_at timestamptz NOT NULL DEFAULT clock_timestamp();
 CREATE INDEX changes_xid ON main.changes (xid);
 -- Two transactions at one checkpoint leave one row that says what both have changed.
 GRANT UPDATE ON main.changes TO closter_projector;

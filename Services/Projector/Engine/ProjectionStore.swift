@@ -106,7 +106,8 @@ struct ProjectionStore<P: Projection>: Sendable {
             """
             INSERT INTO \(shard.table("changes")) (projection, generation, position, tenant_id)
             VALUES ($1, $2::int, $3, $4)
-            ON CONFLICT (projection, generation, position, tenant_id) DO UPDATE SET keys = NULL, xid = excluded.xid
+            ON CONFLICT (projection, generation, position, tenant_id) DO UPDATE
+                SET keys = NULL, xid = excluded.xid, changed_at = excluded.changed_at
             """, [generation.projection, Int32(generation.number), position, tenant.uuid])
     }
 

@@ -2,12 +2,12 @@ import Foundation
 import Logging
 import Postgres
 
-/// Forgets old checkpoints and changes, a few at a time: they show the lag of each hop and what caches must drop,
-/// for as long as anybody asks.
+/// Forgets old checkpoints and changes, a few at a time. Checkpoints show the lag of each hop for as long as anybody asks;
+/// changes tell caches what to drop, and one that has not looked for five minutes drops everything.
 struct Trimmer: Sendable {
     struct Ages: Sendable {
         var checkpoints: Duration = .seconds(24 * 3600)
-        var changes: Duration = .seconds(3600)
+        var changes: Duration = .seconds(600)
     }
 
     let shard: Shard
@@ -63,11 +63,8 @@ struct Trimmer: Sendable {
                 SELECT projection, generation, position, tenant_id FROM \(shard.table("changes"))
                 WHERE projection = $1 AND generation = $2::int ORDER BY position, tenant_id LIMIT $4
             ) old
-            LEFT JOIN \(shard.table("checkpoints")) p
-                ON p.projection = old.projection AND p.generation = old.generation AND p.position = old.position
             WHERE c.projection = old.projection AND c.generation = old.generation AND c.position = old.position
-              AND c.tenant_id = old.tenant_id
-              AND (p.committed_at IS NULL OR p.committed_at < clock_timestamp() - make_interval(secs => $3))
+              AND c.tenant_id = old.tenant_id AND c.changed_at < clock_timestamp() - make_interval(secs => $3)
             """, generation, ages.changes)
     }
 

@@ -13,6 +13,8 @@ import Synchronization
 final class HotAnswers: HotReads {
     /// How long a look may take.
     private static let grace = Duration.milliseconds(25)
+    /// Whoever has not looked for longer, because it was frozen, cannot know: changes are forgotten after twice as long.
+    private static let memory = Duration.seconds(300)
 
     let routes = ["/v1/items", "/v1/items/:id", "/v1/listings", "/v1/listings/:id"]
     let store: HotStore
@@ -20,8 +22,8 @@ final class HotAnswers: HotReads {
     private let poll: Duration
     private let pool: PostgresPool
     private let lanes: [Projection: HotLane]
-    /// The snapshot up to which changes have been taken in.
-    private let seen = Mutex<String?>(nil)
+    /// The snapshot up to which changes have been taken in, and when it was asked for.
+    private let seen = Mutex<(snapshot: String, at: ContinuousClock.Instant)?>(nil)
     let counts = Counts()
 
     final class Counts: Sendable {
@@ -130,7 +132,7 @@ final class HotAnswers: HotReads {
     ///   - view: what readers go by.
     ///   - started: when it was looked at.
     func follow(_ view: ShardView, since started: ContinuousClock.Instant) async throws(PostgresError) {
-        let prior = seen.withLock { $0 }
+        let prior = seen.withLock { seen in seen.flatMap { started - $0.at < Self.memory ? $0.snapshot : nil } }
         let rows = try await pool.query(
             "SELECT seen, projection, tenant_id, keys FROM main.changes_after(\(prior)::pg_snapshot)", lane: .fast,
             deadline: .seconds(2))
@@ -146,7 +148,7 @@ final class HotAnswers: HotReads {
         if prior == nil { store.dropAll() } else { store.drop(changes) }
         counts.dropped.wrappingAdd(changes.count, ordering: .relaxed)
         let latest = try rows.first?.decode(0, as: String.self)
-        seen.withLock { $0 = latest }
+        seen.withLock { $0 = latest.map { ($0, started) } }
         for generation in view.generations.values {
             guard let lane = lanes[generation.projection] else { continue }
             if lane.adopt(generation.number, epoch: view.epoch) { store.dropAll(of: generation.projection) }

@@ -23,23 +23,32 @@ public struct FieldBlock: Sendable {
 
     /// - Parameter isUnique: no other response has this value.
     public mutating func append(_ name: StaticString, _ value: String, isUnique: Bool = false) {
-        assert(name.isASCII)
-        let start = lines.count
-        name.withUTF8Buffer { lines.append(contentsOf: $0) }
-        append(start, name.utf8CodeUnitCount, value, isUnique)
+        append(name, isUnique: isUnique) { $0.append(contentsOf: value.utf8) }
     }
 
     public mutating func append(_ name: String, _ value: String, isUnique: Bool = false) {
         let start = lines.count
         lines.append(contentsOf: name.utf8)
-        append(start, name.utf8.count, value, isUnique)
+        end(start, isUnique) { $0.append(contentsOf: value.utf8) }
     }
 
-    private mutating func append(_ start: Int, _ nameLength: Int, _ value: String, _ isUnique: Bool) {
+    /// - Parameter write: appends the value.
+    mutating func append(_ name: StaticString, isUnique: Bool = false, _ write: (inout [UInt8]) -> Void) {
+        assert(name.isASCII)
+        let start = lines.count
+        name.withUTF8Buffer { lines.append(contentsOf: $0) }
+        end(start, isUnique, write)
+    }
+
+    private mutating func end(_ start: Int, _ isUnique: Bool, _ write: (inout [UInt8]) -> Void) {
+        let nameLength = lines.count - start
         lines.append(UInt8(ascii: ":"))
         lines.append(UInt8(ascii: " "))
-        lines.append(contentsOf: value.utf8)
-        spans.append(Span(start: start, nameLength: nameLength, valueLength: value.utf8.count, isUnique: isUnique))
+        let valueStart = lines.count
+        write(&lines)
+        spans.append(
+            Span(
+                start: start, nameLength: nameLength, valueLength: lines.count - valueStart, isUnique: isUnique))
         lines.append(UInt8(ascii: "\r"))
         lines.append(UInt8(ascii: "\n"))
     }

@@ -33,9 +33,14 @@ struct HotEdge: HotPath {
             let (response, route) = reads.answer(request, for: caller.reader, at: start, own: &own),
             limiter.takes(caller.reader.tenant, at: start)
         else { return nil }
-        own.append("x-correlation-id", correlation, isUnique: true)
-        own.append(
-            "traceparent", request.traceparent.flatMap(TraceParent.taken) ?? TraceParent.make(), isUnique: true)
+        own.append("x-correlation-id", isUnique: true) { correlation.append(to: &$0) }
+        own.append("traceparent", isUnique: true) { text in
+            if let trace = request.traceparent.flatMap(TraceParent.taken) {
+                text.append(contentsOf: trace.utf8)
+            } else {
+                TraceParent.append(to: &text)
+            }
+        }
         let access = caller.access
         if !access.allowedOrigins.isEmpty {
             var fields = HTTPFields()
@@ -47,8 +52,8 @@ struct HotEdge: HotPath {
     }
 
     /// nil: not a UUID, which the router refuses.
-    private static func correlation(_ request: HotRequest) -> String? {
-        guard let given = request.correlationID else { return UUID.version7().text }
-        return UUID(uuidString: given.trimmed)?.text
+    private static func correlation(_ request: HotRequest) -> UUID? {
+        guard let given = request.correlationID else { return .version7() }
+        return UUID(uuidString: given.trimmed)
     }
 }

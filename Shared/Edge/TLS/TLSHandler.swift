@@ -26,6 +26,9 @@ final class TLSHandler: ChannelDuplexHandler {
         case closing
     }
 
+    /// Encrypted bytes that may wait for a flush here.
+    private static let unwritten = 64 << 10
+
     private let session: TLSSession
     private let limits: TransportLimits
     private let logger: Logger
@@ -148,8 +151,13 @@ final class TLSHandler: ChannelDuplexHandler {
             )
             last.writeStaticString("This port speaks HTTPS, only.\r\n")
         }
-        if last.readableBytes > 0 { context.writeAndFlush(wrapOutboundOut(last), promise: nil) }
-        breakOff(context)
+        guard last.readableBytes > 0 else { return breakOff(context) }
+        // What the client has sent meanwhile is not looked at, but taken: closing at once would have its kernel throw away
+        // the reason.
+        state = .closing
+        context.writeAndFlush(wrapOutboundOut(last), promise: nil)
+        context.close(mode: .output, promise: nil)
+        clock?.expect(.end, within: limits.lingerTime)
     }
 
     /// Without a close_notify, so that the client does not take what it has for whole.
@@ -174,6 +182,10 @@ final class TLSHandler: ChannelDuplexHandler {
         } else {
             encrypt(context)
             staged = bytes
+            // So that the channel knows how much waits for the client.
+            if session.outgoing.readableBytes > Self.unwritten {
+                context.write(wrapOutboundOut(session.takeOutgoing()), promise: nil)
+            }
         }
     }
 

@@ -52,7 +52,7 @@ final class ConnectionClock {
         self.patience = patience
         self.least = least
         bytes = 0
-        deadline = .now() + patience
+        deadline = eventLoop.now + patience
         // A look that comes earlier finds the later deadline by itself.
         if let look, look.due <= deadline { return }
         look?.task.cancel()
@@ -74,7 +74,7 @@ final class ConnectionClock {
 
     private func check() {
         guard let awaited else { return }
-        if deadline > .now() { return schedule() }
+        if deadline > eventLoop.now { return schedule() }
         guard bytes < least else { return expect(awaited, within: patience, least: least) }
         self.awaited = nil
         timedOut(awaited)

@@ -21,7 +21,6 @@ final class HTTP1Exchange: @unchecked Sendable {
     var keepsAlive: Bool
     /// The client sends its body only when told to.
     var awaitsContinue: Bool
-    var body: InboundBody?
     var isReceived = false
     var isBegun = false
     var isAnswered = false
@@ -40,6 +39,8 @@ final class HTTP1Exchange: @unchecked Sendable {
         self.handler = handler
         self.eventLoop = eventLoop
     }
+
+    var isWaiting: Bool { !waiting.isEmpty }
 
     func wait(_ continuation: CheckedContinuation<Void, any Error>) { waiting.append(continuation) }
 

@@ -118,7 +118,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
 
     /// Bytes have come; whether they make a request is not known yet.
     func bytesArrived() {
-        guard exchange == nil, lingering == nil else { return }
+        guard exchange == nil, ahead.isEmpty, lingering == nil else { return }
         clock?.begin(.head, within: limits.headTime)
     }
 
@@ -131,12 +131,17 @@ final class HTTP1Handler: ChannelDuplexHandler {
             return
         }
         isFlushHeld = true
-        if exchange?.isReceived == true || !ahead.isEmpty {
-            ahead.append(part)
-            if ahead.count > 64 { pause() }
-        } else {
-            take(part, context)
-        }
+        if ahead.isEmpty, mayTake(context) { return take(part, context) }
+        ahead.append(part)
+        if ahead.count > 64 { pause() }
+        // It is for the client to take answers now, and no head that is late.
+        if exchange == nil { clock?.begin(.request, within: limits.idleTime) }
+    }
+
+    /// Whether the next part has its turn: no request is begun while its client does not take the answers to others.
+    private func mayTake(_ context: ChannelHandlerContext) -> Bool {
+        guard let exchange else { return context.channel.isWritable }
+        return !exchange.isReceived
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -171,11 +176,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
         guard let request = HTTP1Head.request(head, isSecure: isSecure) else {
             return refuse(Problem(.badRequest, "The method is none."), exchange)
         }
-        if isBodyAnnounced {
-            clock?.expect(.body, within: limits.bodyTime, least: limits.bodyBytes)
-        } else {
-            clock?.rest()
-        }
+        if isBodyAnnounced { expectBody() } else { clock?.rest() }
         if !isBodyAnnounced {
             receiving = .whole(request, ByteBuffer())
         } else if let length, length <= limits.wholeBody, !exchange.awaitsContinue {
@@ -185,13 +186,23 @@ final class HTTP1Handler: ChannelDuplexHandler {
             let handler = NIOLoopBound(self, eventLoop: loop)
             let body = InboundBody(
                 wanted: { loop.execute { handler.value.sayContinue(exchange) } },
-                taken: { _, mayFollow in if mayFollow { loop.execute { handler.value.goOn() } } })
-            exchange.body = body
+                taken: { _, mayFollow in if mayFollow { loop.execute { handler.value.bodyGoesOn(exchange) } } })
             receiving = .stream(body)
             // Large, so it is no work for the event loop.
             let request = Request(head: request, body: RequestBody(asyncSequence: body))
             exchange.task = dispatcher.start(request, on: context.channel, nil, exchange)
         }
+    }
+
+    private func expectBody() {
+        // A slow reader is not the client's fault.
+        if isPaused { clock?.rest() } else { clock?.expect(.body, within: limits.bodyTime, least: limits.bodyBytes) }
+    }
+
+    /// Its reader has caught up: from now on the client owes more.
+    private func bodyGoesOn(_ exchange: HTTP1Exchange) {
+        goOn()
+        if exchange === self.exchange, !exchange.isReceived, !exchange.isWaiting { expectBody() }
     }
 
     private func receive(_ bytes: ByteBuffer) {
@@ -204,10 +215,9 @@ final class HTTP1Handler: ChannelDuplexHandler {
             body.writeBuffer(&bytes)
             receiving = .whole(request, body)
         case .stream(let body):
-            // A slow reader is not the client's fault.
             if !body.append(bytes) {
-                clock?.rest()
                 pause()
+                expectBody()
             }
         }
     }
@@ -339,11 +349,20 @@ final class HTTP1Handler: ChannelDuplexHandler {
         } else {
             context.writeAndFlush(wrapOutboundOut(part), promise: nil)
         }
-        if context.channel.isWritable { continuation.resume() } else { exchange.wait(continuation) }
+        if context.channel.isWritable { return continuation.resume() }
+        exchange.wait(continuation)
+        // Nobody is waited for who takes nothing.
+        clock?.expect(.end, within: limits.idleTime)
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { exchange?.release(.success(())) }
+        if context.channel.isWritable {
+            if let exchange, exchange.isWaiting {
+                if exchange.isReceived { clock?.rest() } else { expectBody() }
+                exchange.release(.success(()))
+            }
+            if !ahead.isEmpty { takeAhead(context) }
+        }
         context.fireChannelWritabilityChanged()
     }
 
@@ -410,14 +429,18 @@ final class HTTP1Handler: ChannelDuplexHandler {
         context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: taken)
     }
 
-    /// Takes what has come ahead. Answers may be given while it does.
     private func next(_ context: ChannelHandlerContext) {
         exchange = nil
         clock?.expect(.request, within: limits.idleTime)
+        takeAhead(context)
+    }
+
+    /// Takes what has come ahead. Answers may be given while it does.
+    private func takeAhead(_ context: ChannelHandlerContext) {
         guard !isDraining else { return }
         isDraining = true
         defer { isDraining = false }
-        while exchange?.isReceived != true, let part = ahead.popFirst() { take(part, context) }
+        while mayTake(context), let part = ahead.popFirst() { take(part, context) }
         if ahead.isEmpty {
             goOn()
             if exchange == nil, let refusal {

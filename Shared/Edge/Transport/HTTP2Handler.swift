@@ -180,11 +180,16 @@ final class HTTP2Handler: ChannelInboundHandler {
         }
     }
 
+    /// What was owed has come; but an end that was announced is waited for, whatever comes meanwhile.
+    private func nothingIsOwed() {
+        if phase != .announced { clock?.rest() }
+    }
+
     private func timedOut(_ awaited: ConnectionClock.Awaited) {
         guard let context else { return }
         switch (awaited, phase) {
         case (.end, .announced): refuseMore()
-        case (.request, _): refuseMore()
+        case (.request, .open): refuseMore()
         case (.head, _): fail(NGHTTP2_ENHANCE_YOUR_CALM)
         default: context.close(promise: nil)
         }
@@ -201,7 +206,7 @@ final class HTTP2Handler: ChannelInboundHandler {
 
     private func lookAround() {
         look = nil
-        let now = NIODeadline.now()
+        guard let now = context?.eventLoop.now else { return }
         for stream in streams {
             hurry(stream, now)
             guard phase != .over else { return }
@@ -217,7 +222,7 @@ final class HTTP2Handler: ChannelInboundHandler {
             if isHeldUp(stream) { stream.inbound?.renew(now) } else { bodyTimedOut(stream) }
         }
         guard stream.isBegun, stream.isAnswered || stream.response.bytes > 0 else { return stream.outbound = nil }
-        if stream.outbound == nil { stream.outbound = HTTP2Pace(limits.bodyBytes, within: limits.idleTime) }
+        if stream.outbound == nil { stream.outbound = HTTP2Pace(limits.bodyBytes, within: limits.idleTime, from: now) }
         if stream.outbound?.isMissed(now) == true {
             guard let context, context.channel.isWritable else { return drop() }
             reset(stream, NGHTTP2_CANCEL)
@@ -266,7 +271,7 @@ final class HTTP2Handler: ChannelInboundHandler {
         case NGHTTP2_HEADERS.rawValue:
             isOfUse()
             heading = nil
-            clock?.rest()
+            nothingIsOwed()
             if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
                 headReceived(head.stream_id, isWhole: isLast)
             } else if isLast {
@@ -276,7 +281,7 @@ final class HTTP2Handler: ChannelInboundHandler {
             if isLast { received(head.stream_id) }
         case NGHTTP2_SETTINGS.rawValue:
             isGreeted = true
-            clock?.rest()
+            nothingIsOwed()
         case NGHTTP2_PING.rawValue:
             if head.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0, phase == .announced { refuseMore() }
         default: break
@@ -368,7 +373,7 @@ final class HTTP2Handler: ChannelInboundHandler {
         if streams.isEmpty {
             if out.capacity > 16 << 10 { out = ByteBuffer() }
         } else if look == nil {
-            watch(.now() + limits.idleTime)
+            watch(context.eventLoop.now + limits.idleTime)
         }
         expect()
     }

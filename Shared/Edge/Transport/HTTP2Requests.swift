@@ -19,7 +19,7 @@ extension HTTP2Handler {
 
     /// - Parameter isWhole: no body follows.
     func headReceived(_ id: Int32, isWhole: Bool) {
-        guard let stream = open(id, isReceived: isWhole) else { return }
+        guard let context, let stream = open(id, isReceived: isWhole) else { return }
         if head.isTooLarge {
             return refuse(
                 Problem(.headTooLarge, "The request's fields are larger than \(limits.headBytes) bytes."), stream)
@@ -34,7 +34,7 @@ extension HTTP2Handler {
         guard running < Self.running else { return reset(stream, NGHTTP2_REFUSED_STREAM) }
         guard !isWhole else { return start(request, RequestBody(buffer: ByteBuffer()), executor, stream) }
         stream.awaitsContinue = head.value("expect")?.lowercased() == "100-continue"
-        let pace = HTTP2Pace(limits.bodyBytes, within: limits.bodyTime)
+        let pace = HTTP2Pace(limits.bodyBytes, within: limits.bodyTime, from: context.eventLoop.now)
         stream.inbound = pace
         watch(pace.due)
         if !stream.awaitsContinue, let length = head.value("content-length").flatMap({ Int($0) }),
@@ -94,9 +94,9 @@ extension HTTP2Handler {
 
     /// The client may send as much again.
     private func taken(_ bytes: Int, _ stream: HTTP2Stream) {
-        guard let session, stream.isOpen else { return }
+        guard let context, let session, stream.isOpen else { return }
         // Those that could not send have their time from now on.
-        let now = NIODeadline.now()
+        let now = context.eventLoop.now
         if isHeldUp {
             for stream in streams { stream.inbound?.renew(now) }
         } else if stream.untaken >= InboundBody.low {

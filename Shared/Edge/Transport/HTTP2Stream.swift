@@ -175,10 +175,10 @@ struct HTTP2Pace {
     private let least: Int
     private let time: TimeAmount
 
-    init(_ least: Int, within time: TimeAmount) {
+    init(_ least: Int, within time: TimeAmount, from now: NIODeadline) {
         self.least = least
         self.time = time
-        due = .now() + time
+        due = now + time
     }
 
     mutating func count(_ bytes: Int) { self.bytes += bytes }

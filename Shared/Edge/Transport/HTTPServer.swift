@@ -93,7 +93,7 @@ struct HTTPServer: Sendable {
     }
 
     /// Adds the handlers of a new connection.
-    private func begin(_ channel: any Channel, _ listener: ServiceConfiguration.Listener) throws {
+    func begin(_ channel: any Channel, _ listener: ServiceConfiguration.Listener) throws {
         let pipeline = channel.pipeline.syncOperations
         guard case .https = listener else {
             return try PriorKnowledgeHandler.add(to: pipeline, dispatcher, limits: limits, isSecure: false)
@@ -109,7 +109,7 @@ struct HTTPServer: Sendable {
     }
 
     /// Adds those that read requests and write responses, on a connection that is open.
-    private func converse(
+    func converse(
         in version: HTTPVersion, _ pipeline: ChannelPipeline.SynchronousOperations, _ dispatcher: RequestDispatcher,
         isSecure: Bool
     ) throws {

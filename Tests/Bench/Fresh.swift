@@ -82,7 +82,7 @@ struct Fresh: Sendable {
 
     /// Milliseconds from its projection until a change was read, of each, and until a session had seen it.
     private func seen(_ onlooker: Onlooker) async throws -> [(hot: Double, session: Double)] {
-        let start = try await instance.head()
+        let start = (position: try await instance.head(), at: wallClock())
         let watch = Watch(shop, parts: Self.watchers)
         let readers = Task {
             try await withThrowingTaskGroup(of: [Watch.Sighting].self) { group in
@@ -110,7 +110,7 @@ struct Fresh: Sendable {
 
     /// Reads by chance, and judges them when all is known.
     private func checked(_ onlooker: Onlooker) async throws -> Ages {
-        let start = try await instance.head()
+        let start = (position: try await instance.head(), at: wallClock())
         let isDone = Atomic(false)
         let writers = Task {
             while !isDone.load(ordering: .relaxed) { try await write(seconds: 1) }

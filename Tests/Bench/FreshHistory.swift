@@ -19,11 +19,12 @@ struct History {
     }
 
     private var versions: [Versions]
+    private let start: Moment
 
     /// - Parameters:
-    ///   - start: a position that every listing's projection has reached.
+    ///   - start: a position, and when every listing's projection had reached it, in microseconds since 1970.
     ///   - onlooker: has looked since then, and still does.
-    init(_ instance: Instance, _ shop: Shop, after start: Int64, _ onlooker: Onlooker) async throws {
+    init(_ instance: Instance, _ shop: Shop, after start: (position: Int64, at: Int64), _ onlooker: Onlooker) async throws {
         let head = try await instance.head()
         try await until("the last checkpoint") { onlooker.moment(of: head) != nil }
         let table = try await instance.liveTable("listings")
@@ -36,13 +37,14 @@ struct History {
             }
         }
         versions = shop.listings.map { _ in Versions() }
+        self.start = Moment(projected: start.at, visible: start.at)
         let rows = try await instance.database.query(
             """
             SELECT e.stream_id, e.version::int8, (extract(epoch FROM (
                 SELECT c.committed_at FROM main.checkpoints c JOIN main.generations g USING (projection, generation)
                 WHERE g.projection = 'listings' AND g.status = 'live' AND c.position >= e.position
                 ORDER BY c.position LIMIT 1)) * 1000000)::int8, e.position
-            FROM main.events e WHERE e.position > \(start) AND e.category = 'listing' ORDER BY e.position
+            FROM main.events e WHERE e.position > \(start.position) AND e.category = 'listing' ORDER BY e.position
             """)
         for row in rows {
             guard let place = places[try row.decode(0, as: UUID.self)] else { continue }
@@ -55,11 +57,11 @@ struct History {
         }
     }
 
-    /// nil for what is not there. What was there at the start was projected long ago.
+    /// nil for what is not there. What was there at the start was projected then at the latest.
     func moment(_ listing: Int, _ version: Int64) -> Moment? {
         let known = versions[listing]
         guard !known.moments.isEmpty else { return nil }
-        guard version >= known.first else { return Moment(projected: 0, visible: 0) }
+        guard version >= known.first else { return start }
         let index = Int(version - known.first)
         return index < known.moments.count ? known.moments[index] : nil
     }

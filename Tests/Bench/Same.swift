@@ -49,6 +49,8 @@ struct Same: Sendable {
         var status: Int
         var fields: [String?]
         var body: [UInt8]
+
+        var text: String { "\(status) \(fields.map { $0 ?? "-" }) and \(body.count) bytes" }
     }
 
     private static func compare(_ count: Int, of asks: [Ask], port: Int) throws -> Outcome {
@@ -72,7 +74,7 @@ struct Same: Sendable {
                 outcome.statuses[unkept.status, default: 0] += 1
                 if kept != unkept {
                     outcome.differences.append(
-                        "\(ask.text): \(kept.status) \(kept.fields), \(unkept.status) \(unkept.fields)")
+                        "\(ask.text): kept \(kept.text), otherwise \(unkept.text)")
                 }
             }
         }

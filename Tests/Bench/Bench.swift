@@ -25,10 +25,15 @@ struct Bench: AsyncParsableCommand {
     var items = 20_000
     @Option(help: "Rows to measure, by name, separated by commas; all where none is named.")
     var only: String?
+    @Option(help: "Checked reads beside writers; a million where a measurement takes ten seconds or more.")
+    var reads: Int?
     @Flag(help: "Also compare with a hundred times the events.")
     var large = false
     @Flag(help: "Print JSON.")
     var json = false
+
+    /// What is measured with listings of its own.
+    private static let ofShop = ["hot", "same", "slow", "fresh"]
 
     func run() async throws {
         var instance = try await Instance(environmentFile: environment, postgres: postgres, launcher: launcher)
@@ -49,23 +54,41 @@ struct Bench: AsyncParsableCommand {
         table.conditions = try await Conditions(instance, plan)
         let peer = try await Peer(instance)
         let writes = Writes(instance: instance, peer: peer, plan: plan)
-        let reads = try await Reads(instance: instance, peer: peer, plan: plan)
-        try await measure("get") { try await reads.byID() }
-        try await measure("page") { try await reads.page() }
+        let documents = try await Reads(instance: instance, peer: peer, plan: plan)
+        try await measure("get") { try await documents.byID() }
+        try await measure("page") { try await documents.page() }
         try await measure("intents") { try await writes.rows() }
         try await measure("visible") { try await Visibility(instance: instance, plan: plan).rows() }
         try await measure("loaded") { try Memory.rows(of: instance, "loaded") }
-        try await measure("rebuild") { try await Rebuilds(instance: instance).rows(beside: reads) }
+        try await measure("rebuild") { try await Rebuilds(instance: instance).rows(beside: documents) }
         if large {
             try await measure("growth") {
-                try await Growth(instance: instance, plan: plan, writes: writes, reads: reads)
+                try await Growth(instance: instance, plan: plan, writes: writes, reads: documents)
                     .rows(items: items, scripts: scripts)
             }
         }
-        if isWanted("visible") {
+        let reads = self.reads ?? min(1_000_000, seconds * 100_000)
+        if Self.ofShop.contains(where: isWanted) {
+            let shop = try await Shop(instance, listings: 200)
+            try await measure("hot") { try await Hot(instance: instance, plan: plan, shop: shop).rows() }
+            try await measure("same") {
+                try await Same(instance: instance, shop: shop, count: min(100_000, seconds * 10_000)).rows()
+            }
+            try await measure("slow") { try await Slow(instance: instance, plan: plan, shop: shop).rows() }
+            try await measure("fresh") {
+                try await Fresh(instance: instance, plan: plan, shop: shop, reads: reads).rows()
+            }
+        }
+        try await measure("handshakes") { try await Handshakes(instance: instance, plan: plan).rows() }
+        if isWanted("visible") || isWanted("fresh") {
             instance = try await instance.restarted(["CLOSTER_DOORBELL": "off"])
             try await measure("visible") { try await Visibility(instance: instance, plan: plan, rings: false).rows() }
+            try await measure("fresh") {
+                let shop = try await Shop(instance, listings: 200)
+                return try await Fresh(instance: instance, plan: plan, shop: shop, reads: reads, rings: false).rows()
+            }
         }
+        try await measure("connections") { try await Connections(instance: instance).rows() }
         print(json ? table.json : table.text)
     }
 }

@@ -31,12 +31,22 @@ struct Instance: Sendable {
         self.postgres = postgres
         self.launcher = launcher
         data = URL(filePath: environmentFile).deletingLastPathComponent().path
-        database = try await PostgresConnection.connect(
+        database = try await Self.connection(settings)
+    }
+
+    /// One more than `database`, of which each does one thing at a time.
+    func connection() async throws -> PostgresConnection { try await Self.connection(settings) }
+
+    private static func connection(_ settings: [String: String]) async throws -> PostgresConnection {
+        try await PostgresConnection.connect(
             PostgresConfiguration(url: settings["CLOSTER_DATABASE_URL"] ?? ""), logger: Logger(label: "bench"))
     }
 
     var query: String { settings["CLOSTER_QUERY_URL"] ?? "" }
     var command: String { settings["CLOSTER_COMMAND_URL"] ?? "" }
+    var queryTLS: String { settings["CLOSTER_QUERY_TLS_URL"] ?? "" }
+    /// The path of its certificate and key without `.pem` and `.key`.
+    var certificate: String { "\(data)/tls/server" }
     var token: String { settings["CLOSTER_OPERATOR_TOKEN"] ?? "" }
     var databaseURL: String { settings["CLOSTER_DATABASE_URL"] ?? "" }
 
@@ -66,7 +76,7 @@ struct Instance: Sendable {
         let port = URL(string: query)?.port ?? 0
         _ = try await run(launcher, ["--stop", "--data", data])
         _ = try await run(
-            launcher, ["--detach", "--data", data, "--port-base", "\(port)"], environment: environment)
+            launcher, ["--detach", "--tls", "--data", data, "--port-base", "\(port)"], environment: environment)
         return try await Instance(environmentFile: "\(data)/local.env", postgres: postgres, launcher: launcher)
     }
 
@@ -106,6 +116,26 @@ struct Instance: Sendable {
         let bytes = try await response.body.collect(upTo: 1 << 20)
         guard response.status == .ok else { throw Failure("GET \(path): \(response.status) \(String(buffer: bytes))") }
         return try JSONValue(parsing: Array(bytes.readableBytesView))
+    }
+
+    /// The sum of the query service's values of a metric, of all or of those with the labels that are given with it.
+    func metric(_ name: String) async throws -> Double {
+        let response = try await HTTPClient.shared.execute(
+            HTTPClientRequest(url: "\(query)/metrics"), timeout: .seconds(30))
+        let text = String(buffer: try await response.body.collect(upTo: 4 << 20))
+        let values = text.split(separator: "\n").filter {
+            $0.hasPrefix(name + " ") || $0.hasPrefix(name + "{") || $0.hasPrefix(name + ",")
+        }
+        return values.compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }.reduce(0, +)
+    }
+
+    /// A write that succeeds.
+    func write(_ path: String, _ body: JSONValue, tenant: String) async throws -> JSONValue {
+        let (response, document) = try await post(path, body, tenant: tenant)
+        guard (200..<300).contains(response.status.code) else {
+            throw Failure("POST \(path): \(response.status) \(document.text)")
+        }
+        return document
     }
 
     @discardableResult

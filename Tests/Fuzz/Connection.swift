@@ -1,3 +1,4 @@
+#if DEBUG
 import NIOCore
 import NIOEmbedded
 import Runtime
@@ -167,3 +168,4 @@ final class Connection {
         if !Jobs.isEmpty { fail("tasks are left") }
     }
 }
+#endif

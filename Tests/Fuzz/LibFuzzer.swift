@@ -1,4 +1,4 @@
-#if CLOSTER_LIBFUZZER
+#if DEBUG && CLOSTER_LIBFUZZER
 private let service: Service = {
     Jobs.take()
     do { return try Service() } catch { fail("the service cannot begin: \(error)") }

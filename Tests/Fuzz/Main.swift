@@ -1,4 +1,4 @@
-#if !CLOSTER_LIBFUZZER
+#if DEBUG && !CLOSTER_LIBFUZZER
 import Foundation
 
 /// Sends the transport what nobody's client sends.
@@ -55,5 +55,11 @@ struct Fuzz {
         alarm(longest)
         Connection.test(bytes, service)
     }
+}
+#elseif !DEBUG
+/// It looks into the transport, which only a debug build lets it do.
+@main
+struct Fuzz {
+    static func main() { fatalError("closter-fuzz needs a debug build") }
 }
 #endif

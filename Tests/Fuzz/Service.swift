@@ -1,3 +1,4 @@
+#if DEBUG
 import Foundation
 import Hummingbird
 import Logging
@@ -140,3 +141,4 @@ private struct Hot: HotPath {
         return request.ifNoneMatch == "\"1\"" ? same : response
     }
 }
+#endif

@@ -24,7 +24,9 @@ struct History {
     /// - Parameters:
     ///   - start: a position, and when every listing's projection had reached it, in microseconds since 1970.
     ///   - onlooker: has looked since then, and still does.
-    init(_ instance: Instance, _ shop: Shop, after start: (position: Int64, at: Int64), _ onlooker: Onlooker) async throws {
+    init(_ instance: Instance, _ shop: Shop, after start: (position: Int64, at: Int64), _ onlooker: Onlooker)
+        async throws
+    {
         let head = try await instance.head()
         try await until("the last checkpoint") { onlooker.moment(of: head) != nil }
         let table = try await instance.liveTable("listings")

@@ -74,7 +74,7 @@ struct RouteTable: Sendable {
         return .literal(text)
     }
 
-    /// The pattern as metrics and logs show it: `/v1/items/:id`.
+    /// The pattern as metrics and logs show it: `/v1/items/{id}`.
     private static func pattern(_ path: RouterPath) -> String {
         let text = path.description
         return text.hasPrefix("/") ? text : "/" + text

@@ -2,7 +2,6 @@
 -- and memory for three of answer, and no room in the page for a row's next version. lz4 unpacks an answer in a microsecond.
 --
 -- MAIN keeps a value in the row, packed, however small the target is; a row of more than 8 KB after that is moved away.
--- A row changes several times in its first days, each time into another place: what it leaves is cleared away early.
 -- Rows that are there are rewritten by the next event that changes them, or by a rebuild. A server that was built without
 -- lz4 keeps whole rows.
 
@@ -23,9 +22,8 @@ BEGIN
         WHERE p.pronamespace = 'main'::regnamespace AND p.proname IN ('create_generation', 'begin_generation')
     LOOP
         body := replace(pg_get_functiondef(signature), 'toast_tuple_target = 8160',
-                        'toast_tuple_target = 128, autovacuum_vacuum_scale_factor = 0.05, '
-                        'autovacuum_vacuum_cost_limit = 2000');
-        IF body NOT LIKE '%autovacuum_vacuum_cost_limit = 2000)%' THEN
+                        'toast_tuple_target = 128');
+        IF body NOT LIKE '%toast_tuple_target = 128)%' THEN
             RAISE EXCEPTION '% is not the one that this changes', signature;
         END IF;
         EXECUTE body;
@@ -43,8 +41,7 @@ BEGIN
             EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET STORAGE MAIN, ALTER COLUMN %I SET COMPRESSION lz4',
                            target, field, field);
         END LOOP;
-        EXECUTE format('ALTER TABLE %s SET (toast_tuple_target = 128, autovacuum_vacuum_scale_factor = 0.05, '
-                       'autovacuum_vacuum_cost_limit = 2000)', target);
+        EXECUTE format('ALTER TABLE %s SET (toast_tuple_target = 128)', target);
     END LOOP;
 END;
 $$;

@@ -16,7 +16,7 @@ final class HotAnswers: HotReads {
     /// Whoever has not looked for longer, because it was frozen, cannot know: changes are forgotten after twice as long.
     private static let memory = Duration.seconds(300)
 
-    let routes = ["/v1/items", "/v1/items/:id", "/v1/listings", "/v1/listings/:id"]
+    let routes = ["/v1/items", "/v1/items/{id}", "/v1/listings", "/v1/listings/{id}"]
     let store: HotStore
     private let shard: String
     private let poll: Duration

@@ -23,11 +23,17 @@ final class EdgeFixture: Sendable {
     let foreign = APIKey.generate(.secret, slug: "other")
     let logs = Logs()
     private let databaseUp = Mutex(true)
+    private let freshFor: Duration
 
     private let jwks = FileManager.default.temporaryDirectory.appending(path: "\(UUID()).jwks.json")
 
-    /// - Parameter settings: of the process's environment.
-    init(_ settings: [String: String] = [:], logLevel: Logger.Level = .debug) throws {
+    /// - Parameters:
+    ///   - settings: of the process's environment.
+    ///   - freshFor: how long a tenant's record holds; a busy machine may take longer than a second for a test.
+    init(
+        _ settings: [String: String] = [:], logLevel: Logger.Level = .debug, freshFor: Duration = .seconds(1)
+    ) throws {
+        self.freshFor = freshFor
         try Data(issuer.jwks).write(to: jwks)
         let logs = logs
         let logger = Logger(label: "query") { label in
@@ -76,7 +82,9 @@ final class EdgeFixture: Sendable {
     }
 
     var authenticator: Authenticator {
-        let directory = TenantDirectory { [self] slug throws(PostgresError) in
+        var limits = TenantDirectory.Limits()
+        limits.freshFor = freshFor
+        let directory = TenantDirectory(limits: limits) { [self] slug throws(PostgresError) in
             guard databaseUp.withLock({ $0 }) else { throw PostgresError(.connectionFailed, "refused") }
             return tenant(slug)
         }

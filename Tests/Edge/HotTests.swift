@@ -112,7 +112,7 @@ import Testing
     }
 
     @Test func `what is kept is answered in its turn, and like everything else`() async throws {
-        let fixture = try EdgeFixture(logLevel: .info)
+        let fixture = try EdgeFixture(logLevel: .info, freshFor: .seconds(600))
         let shelf = Shelf()
         let key = fixture.publishable.text
         try await fixture.serve(hot: shelf) { port in

@@ -234,7 +234,11 @@ import Testing
         try await fixture.serve(limits: limits) { port in
             try await RawConnection.with(port: port) { connection in
                 try await connection.send(start)
-                #expect(try await connection.readToEnd() == "")
+                do {
+                    #expect(try await connection.readToEnd() == "")
+                } catch let error as IOError where error.errnoCode == ECONNRESET {
+                    // The time was over before the bytes came: that is how a kernel tells.
+                }
             }
         }
     }

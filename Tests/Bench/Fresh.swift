@@ -22,7 +22,7 @@ struct Fresh: Sendable {
 
     func rows() async throws -> [Row] {
         let mode = rings ? "" : ", NOTIFY off"
-        note("  seen by a tight reader\(mode)")
+        note("  seen by a reader\(mode)")
         let onlooker = try await Onlooker(instance)
         let looking = Task { try await onlooker.look() }
         defer { looking.cancel() }

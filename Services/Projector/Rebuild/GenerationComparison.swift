@@ -2,28 +2,33 @@ import EventSourcing
 import Foundation
 import Postgres
 
-/// Holds the rows of two generations of a projection against each other, a page of keys at a time.
+/// Holds the rows of two generations of a projection against each other, a stretch of a table at a time.
 ///
-/// Each page is one statement, and so one snapshot: a row is compared where both generations have come as far as it
-/// says, whatever is being written meanwhile.
+/// Tables are gone through as they lie on disk: by their keys each row would be in another block, and a table that does not
+/// fit into memory be read many times. The rows of the new one are looked up in the old one, whose rows lie about as they
+/// do; then the old one's are looked for in the new one.
+///
+/// Each stretch is one statement, and so one snapshot: a row is compared where both generations have come as far as it
+/// says, whatever is being written meanwhile. One that an event changes while the tables are gone through may be met twice,
+/// or not at all.
 struct GenerationComparison<P: Projection>: Sendable {
-    struct Page: Sendable {
-        var differences: [Difference] = []
-        var rows = 0
-        var compared = 0
-        /// The last row's key; nil where there was none.
-        var last: RowKey?
-        /// How long it took.
-        var work = Duration.zero
+    /// Blocks of one of the tables.
+    struct Stretch: Sendable {
+        fileprivate enum Side { case new, old }
+
+        fileprivate var side: Side
+        fileprivate var first: Int64
+        /// nil: to the end, wherever that is by then.
+        fileprivate var next: Int64?
     }
 
-    struct RowKey: Sendable {
-        var tenant: UUID
-        var id: UUID
-
-        /// No row has these: both are of no UUID version.
-        static var least: RowKey { RowKey(tenant: UUID(bits: 0), id: UUID(bits: 0)) }
-        static var greatest: RowKey { RowKey(tenant: UUID(bits: .max), id: UUID(bits: .max)) }
+    struct Page: Sendable {
+        var differences: [Difference] = []
+        /// That are gone through: of the new generation, and of the old one those that are not in the new one.
+        var rows = 0
+        var compared = 0
+        /// How long it took.
+        var work = Duration.zero
     }
 
     struct Difference: Sendable {
@@ -43,101 +48,135 @@ struct GenerationComparison<P: Projection>: Sendable {
         var columns: [String]
     }
 
-    private let text: String
-    private let keyText: String
+    private let tables: (old: String, new: String)
+    private let texts: (old: String, new: String)
     private let old: GenerationID
     private let new: GenerationID
 
-    /// The longest the statement may take; a page takes milliseconds.
+    /// The longest the statement may take; a stretch takes milliseconds.
     private static var deadline: Duration { .seconds(60) }
 
     init(shard: Shard, old: CensusEntry, new: CensusEntry) {
         self.old = old.generation
         self.new = new.generation
-        let tables = (old: shard.table(old.table), new: shard.table(new.table))
-        text = Self.text(shard, tables)
-        keyText = "SELECT tenant_id, id FROM \(tables.new) ORDER BY tenant_id, id OFFSET $1 LIMIT 1"
+        tables = (old: shard.table(old.table), new: shard.table(new.table))
+        let seen = Self.seen(shard)
+        texts = (old: Self.oldText(seen, tables), new: Self.newText(seen, tables))
     }
 
-    /// The key of the new generation's row at this place; nil where there are fewer.
-    func key(_ place: Int, on connection: PostgresConnection) async throws(PostgresError) -> RowKey? {
-        let rows = try await connection.query(SQL(keyText, [place]))
-        guard let row = rows.first else { return nil }
-        return RowKey(tenant: try row.decode(0), id: try row.decode(1))
+    /// How many rows the new generation has, as its last ANALYZE has found, and both tables in stretches.
+    ///
+    /// - Parameter count: about how many rows a stretch has.
+    func stretches(
+        of count: Int, on connection: PostgresConnection
+    ) async throws(PostgresError) -> (rows: Int, stretches: [Stretch]) {
+        var stretches: [Stretch] = []
+        var rows = 0
+        for (side, table) in [(Stretch.Side.new, tables.new), (.old, tables.old)] {
+            let sizes = try await connection.query(
+                """
+                SELECT greatest(c.reltuples, 0)::int8,
+                       pg_relation_size(c.oid) / current_setting('block_size')::int8
+                FROM pg_class c WHERE c.oid = \(table)::regclass
+                """)
+            guard let size = sizes.first else { continue }
+            let (tuples, blocks) = (try size.decode(0, as: Int64.self), try size.decode(1, as: Int64.self))
+            if side == .new { rows = Int(tuples) }
+            // Of a table that was never analyzed a block has one row, for all that is known.
+            let width = max(1, Int64(count) * blocks / max(tuples, blocks, 1))
+            for first in stride(from: 0, through: blocks, by: Int(width)) {
+                stretches.append(Stretch(side: side, first: first, next: first + width))
+            }
+            stretches[stretches.count - 1].next = nil
+        }
+        return (rows, stretches)
     }
 
-    /// The rows after a key, or from the first on, through another, or to the last one, of both generations together.
-    func page(
-        after key: RowKey?, through last: RowKey?, limit: Int, on connection: PostgresConnection
-    ) async throws(PostgresError) -> Page {
+    /// The rows of one stretch.
+    func page(_ stretch: Stretch, on connection: PostgresConnection) async throws(PostgresError) -> Page {
         let clock = ContinuousClock()
         let started = clock.now
-        let (first, last) = (key ?? RowKey.least, last ?? RowKey.greatest)
         let rows = try await connection.query(
             SQL(
-                text,
+                stretch.side == .new ? texts.new : texts.old,
                 [
-                    limit, old.projection, Int32(clamping: old.number), Int32(clamping: new.number), first.tenant,
-                    first.id, last.tenant, last.id,
+                    old.projection, Int32(clamping: old.number), Int32(clamping: new.number), "(\(stretch.first),0)",
+                    // No block has this number.
+                    "(\(stretch.next ?? Int64(UInt32.max)),0)",
                 ]), deadline: Self.deadline)
         var page = Page()
         page.work = clock.now - started
         for row in rows {
-            page.rows += 1
-            let (tenant, id) = (try row.decode(0, as: UUID.self), try row.decode(1, as: UUID.self))
-            page.last = RowKey(tenant: tenant, id: id)
-            let outcome = row[3] ?? ""
-            if outcome != "ahead" { page.compared += 1 }
-            guard let kind = Difference.Kind(rawValue: outcome) else { continue }
+            guard let kind = row[0].flatMap(Difference.Kind.init(rawValue:)) else {
+                // The last one counts.
+                page.rows += try row.decode(5, as: Int.self)
+                page.compared += try row.decode(6, as: Int.self)
+                continue
+            }
+            let tenant = try row.decode(1, as: UUID.self)
             page.differences.append(
                 Difference(
-                    group: GroupKey(tenant: TenantID(tenant), id: try row.decode(2)), row: id, kind: kind,
-                    columns: try row.decode(4)))
+                    group: GroupKey(tenant: TenantID(tenant), id: try row.decode(3)), row: try row.decode(2),
+                    kind: kind, columns: try row.decode(4)))
         }
         return page
     }
 
+    // MARK: Statements
+
+    /// How far both generations have come.
+    private static func seen(_ shard: Shard) -> String {
+        let position = { (generation: String) in
+            """
+            coalesce((SELECT max(c.position) FROM \(shard.table("checkpoints")) c
+                      WHERE c.projection = $1 AND c.generation = \(generation)::int), 0)
+            """
+        }
+        return "seen AS MATERIALIZED (SELECT least(\(position("$2")), \(position("$3"))) AS position)"
+    }
+
+    /// The rows that differ, and one that counts all.
+    private static func answer(_ met: String, seen: String) -> String {
+        """
+        WITH \(seen), met AS MATERIALIZED (\(met))
+        SELECT m.outcome, m.tenant_id, m.id, m.group_id, m.columns, NULL::int8, NULL::int8
+        FROM met m WHERE m.outcome NOT IN ('same', 'ahead')
+        UNION ALL
+        SELECT NULL, NULL, NULL, NULL, NULL, count(*), count(*) FILTER (WHERE m.outcome <> 'ahead') FROM met m
+        """
+    }
+
     /// What is stored by an expression is compared as text: json has no equality.
-    private static func text(
-        _ shard: Shard, _ tables: (old: String, new: String)
-    ) -> String {
+    private static func newText(_ seen: String, _ tables: (old: String, new: String)) -> String {
         let compared = P.columns.map { column in
             let cast = column.expression == nil ? "" : "::text"
             let name = column.name
             return "CASE WHEN o.\(name)\(cast) IS DISTINCT FROM n.\(name)\(cast) THEN '\(name)' END"
         }
-        let position = { (generation: String) in
+        return answer(
             """
-            coalesce((SELECT max(c.position) FROM \(shard.table("checkpoints")) c
-                      WHERE c.projection = $2 AND c.generation = \(generation)::int), 0)
-            """
-        }
-        let keys = { (table: String) in
-            """
-            (SELECT t.tenant_id, t.id FROM \(table) t
-             WHERE (t.tenant_id, t.id) > ($5, $6) AND (t.tenant_id, t.id) <= ($7, $8)
-             ORDER BY t.tenant_id, t.id LIMIT $1)
-            """
-        }
-        return """
-            WITH seen AS MATERIALIZED (
-                SELECT least(\(position("$3")), \(position("$4"))) AS position
-            ), keys AS MATERIALIZED (
-                SELECT k.tenant_id, k.id FROM (\(keys(tables.old)) UNION \(keys(tables.new))) k
-                ORDER BY k.tenant_id, k.id LIMIT $1
-            )
-            SELECT k.tenant_id, k.id, coalesce(n.\(P.groupColumn), o.\(P.groupColumn)),
+            SELECT n.tenant_id, n.id, n.\(P.groupColumn) AS group_id,
                    CASE WHEN greatest(o.position, n.position) > seen.position THEN 'ahead'
                         WHEN o.id IS NULL THEN 'added'
-                        WHEN n.id IS NULL THEN 'removed'
                         WHEN d.columns <> '{}' THEN 'different'
-                        ELSE 'same' END,
-                   CASE WHEN o.id IS NULL OR n.id IS NULL THEN '{}' ELSE d.columns END
-            FROM seen CROSS JOIN keys k
-            LEFT JOIN \(tables.old) o ON o.tenant_id = k.tenant_id AND o.id = k.id
-            LEFT JOIN \(tables.new) n ON n.tenant_id = k.tenant_id AND n.id = k.id
+                        ELSE 'same' END AS outcome,
+                   CASE WHEN o.id IS NULL THEN '{}' ELSE d.columns END AS columns
+            FROM seen CROSS JOIN \(tables.new) n
+            LEFT JOIN \(tables.old) o ON o.tenant_id = n.tenant_id AND o.id = n.id
             CROSS JOIN LATERAL (SELECT array_remove(ARRAY[\(compared.joined(separator: ", "))], NULL) AS columns) d
-            ORDER BY k.tenant_id, k.id
+            WHERE n.ctid >= $4::tid AND n.ctid < $5::tid
+            """, seen: seen)
+    }
+
+    private static func oldText(_ seen: String, _ tables: (old: String, new: String)) -> String {
+        answer(
             """
+            SELECT o.tenant_id, o.id, o.\(P.groupColumn) AS group_id,
+                   CASE WHEN o.position > seen.position THEN 'ahead' ELSE 'removed' END AS outcome,
+                   '{}'::text[] AS columns
+            FROM seen CROSS JOIN \(tables.old) o
+            WHERE o.ctid >= $4::tid AND o.ctid < $5::tid
+              AND NOT EXISTS (SELECT FROM \(tables.new) n WHERE n.tenant_id = o.tenant_id AND n.id = o.id)
+            """, seen: seen)
     }
 }

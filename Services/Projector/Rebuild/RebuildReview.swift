@@ -18,41 +18,35 @@ struct RebuildReview<P: Projection>: Sendable {
     let metrics: RebuildMetrics
     let logger: Logger
 
-    /// Rows that are compared by one statement.
+    /// Rows that are compared by one statement, about.
     private static var pageLimit: Int { 1000 }
     /// Differing rows that are logged, and differing groups that are judged.
     private static var mostNamed: Int { 100 }
 
-    /// A share of the keys, on a connection of its own.
-    private struct Walk: Sendable {
-        let connection: PostgresConnection
-        var after: GenerationComparison<P>.RowKey?
-        let last: GenerationComparison<P>.RowKey?
-    }
-
-    /// The rebuild's workers each walk through a part of the keys; what they find is judged here, page by page.
+    /// The rebuild's workers go through both generations, a stretch at a time, each on a connection of its own; what they
+    /// find is judged here.
     ///
     /// - Throws: `RebuildEnd.failed` where the new generation is wrong.
     func run() async throws -> Logger.Metadata {
         let comparison = GenerationComparison<P>(shard: shard, old: old, new: new)
         let throttle = Throttle(share: rebuild.share, workers: rebuild.workers)
-        let total = try await store.count(new.table)
+        let (total, all) = try await comparison.stretches(of: Self.pageLimit, on: store.connection)
         var counts = RebuildCounts()
         var (seen, named) = (0, 0)
         var judged: Set<GroupKey> = []
-        var walks = try await walks(comparison, over: total)
-        try await withThrowingTaskGroup(of: (Int, GenerationComparison<P>.Page).self) { group in
-            func goOn(_ number: Int, after work: Duration = .zero) {
-                let walk = walks[number]
+        var stretches = all.makeIterator()
+        var connections: [PostgresConnection] = []
+        for _ in 0..<rebuild.workers { connections.append(try await connect()) }
+        try await withThrowingTaskGroup(of: (PostgresConnection, GenerationComparison<P>.Page).self) { group in
+            func goOn(_ connection: PostgresConnection, after work: Duration = .zero) {
+                guard let stretch = stretches.next() else { return }
                 group.addTask {
                     try await Task.sleep(for: throttle.pause(after: work))
-                    let page = try await comparison.page(
-                        after: walk.after, through: walk.last, limit: Self.pageLimit, on: walk.connection)
-                    return (number, page)
+                    return (connection, try await comparison.page(stretch, on: connection))
                 }
             }
-            for number in walks.indices { goOn(number) }
-            while let (number, page) = try await group.next() {
+            for connection in connections { goOn(connection) }
+            while let (connection, page) = try await group.next() {
                 seen += page.rows
                 counts.add(page)
                 for difference in page.differences.prefix(Self.mostNamed - named) { log(difference) }
@@ -63,33 +57,15 @@ struct RebuildReview<P: Projection>: Sendable {
                 judged.formUnion(suspects)
                 try await store.note(counts, of: max(total, seen), rebuild)
                 metrics.show(.comparing, part: Double(seen) / Double(max(total, seen, 1)))
-                guard page.rows == Self.pageLimit else { continue }
-                walks[number].after = page.last
                 try await store.check(rebuild)
-                goOn(number, after: page.work)
+                goOn(connection, after: page.work)
             }
         }
-        for walk in walks { await walk.connection.close() }
+        for connection in connections { await connection.close() }
         return [
             "rows": "\(seen)", "compared": "\(counts.compared)", "different": "\(counts.different)",
             "added": "\(counts.added)", "removed": "\(counts.removed)",
         ]
-    }
-
-    /// As many walks as the rebuild has workers, side by side through all keys.
-    private func walks(_ comparison: GenerationComparison<P>, over total: Int) async throws -> [Walk] {
-        var walks: [Walk] = []
-        var after: GenerationComparison<P>.RowKey?
-        for number in 1...rebuild.workers {
-            let last =
-                number < rebuild.workers
-                ? try await comparison.key(total * number / rebuild.workers, on: store.connection) : nil
-            walks.append(Walk(connection: try await connect(), after: after, last: last))
-            // Without a place to divide at, this one goes through all the rest.
-            guard let last else { break }
-            after = last
-        }
-        return walks
     }
 
     /// Folds the groups afresh, up to where the new generation is, and holds its rows against that.

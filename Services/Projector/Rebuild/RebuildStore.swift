@@ -11,9 +11,9 @@ struct RebuildStore: Sendable {
     /// The longest a statement may take, save those that wait for an index or a table's statistics.
     private static let deadline: Duration = .seconds(30)
 
-    /// About how many events are sorted and filled in one part: what a part costs in temporary files on the server, and
-    /// how long its snapshot is kept.
-    private static let eventsOfPart: Int64 = 4_000_000
+    /// The most events, about, that are sorted and filled in one part: what a part costs in temporary files on the server,
+    /// and how long its snapshot is kept.
+    private static let eventsOfPart: Int64 = 8_000_000
     private static let mostParts: Int64 = 1000
 
     // MARK: Rebuilds
@@ -69,7 +69,10 @@ struct RebuildStore: Sendable {
             let head = try await connection.query(
                 "SELECT coalesce(max(position), 0) FROM \(unescaped: shard.table("events"))", deadline: Self.deadline)
             let target = try head.first?.decode(0, as: Int64.self) ?? 0
-            let parts = Int(min(Self.mostParts, max(Int64(rebuild.workers), target / Self.eventsOfPart + 1)))
+            // Each worker has as many: the log is read anew for each part, and nobody waits for another's last one.
+            let workers = Int64(rebuild.workers)
+            let rounds = target / (Self.eventsOfPart * workers) + 1
+            let parts = Int(min(Self.mostParts, workers * rounds))
             let splits = try await GroupedLog.splits(parts, shard: shard, connection: connection, through: target)
             let made = try await connection.query(
                 """
@@ -176,12 +179,6 @@ struct RebuildStore: Sendable {
     }
 
     // MARK: Comparing
-
-    /// How many rows a table has.
-    func count(_ table: String) async throws(PostgresError) -> Int {
-        let rows = try await connection.query("SELECT count(*) FROM \(unescaped: shard.table(table))")
-        return try rows.first?.decode(0, as: Int.self) ?? 0
-    }
 
     func position(_ generation: GenerationID) async throws(PostgresError) -> Int64 {
         let rows = try await connection.query(

@@ -79,6 +79,7 @@ public enum QueryService {
         ListingRoutes(documents: documents(Listings.resource)).add(to: router)
         SwitchRoutes(switches: switches).add(to: router)
         ImportRoutes(pool: pool, standpoints: standpoints).add(to: router)
+        TenantRoutes(pool: pool, standpoints: standpoints).add(to: router)
         HistoryRoutes(pool: pool, standpoints: standpoints, feed: feed).add(to: router)
         ParkedRoutes(pool: pool, standpoints: standpoints).add(to: router)
         ProblemRoutes().add(to: router)

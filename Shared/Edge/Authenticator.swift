@@ -90,7 +90,7 @@ public struct Authenticator: Sendable {
                 throw Problem(.unknownTenant)
             }
             access.tenant = tenant
-            access.permissions = member.permissions
+            access.permissions = member.allowed
             access.validUntil = min(access.validUntil, found.validUntil)
         }
         return access
@@ -100,7 +100,8 @@ public struct Authenticator: Sendable {
         let refusal = Problem(.unauthenticated, "The key is not a valid one.")
         guard let key = APIKey(text) else { throw refusal }
         let found = try await directory.find(slug: key.slug, for: purpose)
-        guard let tenant = found.tenant, let (id, record) = tenant.record.key(matching: key), !record.isRevoked
+        let now = Timestamp.now
+        guard let tenant = found.tenant, let (id, record) = tenant.record.key(matching: key), record.isValid(at: now)
         else { throw refusal }
         // The key names its tenant; a header that names another is a mistake that must not go unnoticed.
         if let slug, slug != tenant.slug { throw Problem(.unknownTenant) }
@@ -109,8 +110,9 @@ public struct Authenticator: Sendable {
             case .publishable: .publishable(keyID: id)
             case .secret: .secret(keyID: id, buyer: nil)
             }
+        let validUntil = record.expiresAt.map { min(found.validUntil, .now + ($0 - now)) } ?? found.validUntil
         return Access(
             principal: principal, tenant: tenant, permissions: key.kind == .secret ? record.permissions : [],
-            allowedOrigins: record.allowedOrigins, validUntil: found.validUntil)
+            allowedOrigins: record.allowedOrigins, validUntil: validUntil)
     }
 }

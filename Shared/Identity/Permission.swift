@@ -24,11 +24,18 @@ public struct Permission: RawRepresentable, Hashable, Sendable, ExpressibleByStr
     public static let ordersCreate: Permission = "orders:create"
     public static let ordersWrite: Permission = "orders:write"
     public static let payoutsWrite: Permission = "payouts:write"
+    public static let locationsWrite: Permission = "locations:write"
+    /// To see personal data.
+    public static let consignorsRead: Permission = "consignors:read"
+    public static let consignorsWrite: Permission = "consignors:write"
+    public static let consignorsErase: Permission = "consignors:erase"
+    public static let intakesWrite: Permission = "intakes:write"
 
     /// All that can be granted, `*` first.
     public static let known: [Permission] = [
         all, itemsWrite, listingsWrite, importsWrite, membersWrite, keysWrite, tenantWrite, contractsWrite,
-        offersCreate, offersWrite, ordersCreate, ordersWrite, payoutsWrite,
+        offersCreate, offersWrite, ordersCreate, ordersWrite, payoutsWrite, locationsWrite, consignorsRead,
+        consignorsWrite, consignorsErase, intakesWrite,
     ]
 
     public var isKnown: Bool { Self.known.contains(self) }

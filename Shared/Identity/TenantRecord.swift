@@ -6,11 +6,20 @@ public import JSON
 public struct TenantRecord: Equatable, Sendable {
     public struct Member: Equatable, Sendable {
         public var name: String?
+        /// One that this program does not know grants nothing.
+        public var role: String?
+        /// Besides those of the role.
         public var permissions: Set<Permission>
 
-        public init(name: String? = nil, permissions: Set<Permission>) {
+        public init(name: String? = nil, role: String? = nil, permissions: Set<Permission>) {
             self.name = name
+            self.role = role
             self.permissions = permissions
+        }
+
+        /// Everything the member may do.
+        public var allowed: Set<Permission> {
+            permissions.union(role.flatMap(Role.init(rawValue:))?.permissions ?? [])
         }
     }
 
@@ -23,10 +32,12 @@ public struct TenantRecord: Equatable, Sendable {
         /// Origins that browsers may send this key from; `*` is any.
         public var allowedOrigins: [String]
         public var isRevoked: Bool
+        /// Another key has taken its place: from then on it opens nothing.
+        public var expiresAt: Timestamp?
 
         public init(
             kind: APIKey.Kind, name: String? = nil, hash: String, permissions: Set<Permission> = [],
-            allowedOrigins: [String] = [], isRevoked: Bool = false
+            allowedOrigins: [String] = [], isRevoked: Bool = false, expiresAt: Timestamp? = nil
         ) {
             self.kind = kind
             self.name = name
@@ -34,7 +45,10 @@ public struct TenantRecord: Equatable, Sendable {
             self.permissions = permissions
             self.allowedOrigins = allowedOrigins
             self.isRevoked = isRevoked
+            self.expiresAt = expiresAt
         }
+
+        public func isValid(at now: Timestamp) -> Bool { !isRevoked && expiresAt.map { now < $0 } ?? true }
     }
 
     public var slug: String
@@ -42,19 +56,21 @@ public struct TenantRecord: Equatable, Sendable {
     public var currency: Currency
     /// A name of the IANA database.
     public var timeZone: String
+    public var settings: TenantSettings
     /// By the subject of their tokens.
     public var members: [String: Member]
     /// By key id.
     public var keys: [String: Key]
 
     public init(
-        slug: String, name: String, currency: Currency, timeZone: String, members: [String: Member] = [:],
-        keys: [String: Key] = [:]
+        slug: String, name: String, currency: Currency, timeZone: String, settings: TenantSettings = TenantSettings(),
+        members: [String: Member] = [:], keys: [String: Key] = [:]
     ) {
         self.slug = slug
         self.name = name
         self.currency = currency
         self.timeZone = timeZone
+        self.settings = settings
         self.members = members
         self.keys = keys
     }
@@ -94,6 +110,7 @@ extension TenantRecord {
         for (subject, member) in self.members.sorted(by: { $0.key < $1.key }) {
             var json: JSONObject = ["permissions": Self.json(member.permissions)]
             if let name = member.name { json["name"] = .string(name) }
+            if let role = member.role { json["role"] = .string(role) }
             members[subject] = .object(json)
         }
         var keys = JSONObject()
@@ -104,12 +121,15 @@ extension TenantRecord {
                 "allowed_origins": .array(key.allowedOrigins.map(JSONValue.string)), "revoked": .bool(key.isRevoked),
             ]
             if let name = key.name { json["name"] = .string(name) }
+            if let expiresAt = key.expiresAt { json["expires_at"] = .string(expiresAt.rfc3339) }
             keys[id] = .object(json)
         }
-        return [
+        var json: JSONObject = [
             "slug": .string(slug), "name": .string(name), "currency": .string(currency.code),
             "time_zone": .string(timeZone), "members": .object(members), "keys": .object(keys),
         ]
+        if !settings.values.isEmpty { json["settings"] = .object(settings.values) }
+        return .object(json)
     }
 
     public var bytes: [UInt8] { json.bytes }
@@ -122,10 +142,12 @@ extension TenantRecord {
     public init(json: JSONValue) throws(UnreadableTenant) {
         self.init(
             slug: try Self.text(json, "slug"), name: try Self.text(json, "name"),
-            currency: try Self.currency(json), timeZone: try Self.text(json, "time_zone"))
+            currency: try Self.currency(json), timeZone: try Self.text(json, "time_zone"),
+            settings: TenantSettings(values: json["settings"]?.objectValue ?? [:]))
         for (subject, member) in json["members"]?.objectValue ?? [:] {
             members[subject] = Member(
-                name: member["name"]?.stringValue, permissions: try Self.permissions(member, "members"))
+                name: member["name"]?.stringValue, role: member["role"]?.stringValue,
+                permissions: try Self.permissions(member, "members"))
         }
         for (id, key) in json["keys"]?.objectValue ?? [:] {
             guard let kind = APIKey.Kind(rawValue: try Self.text(key, "kind")) else {
@@ -136,7 +158,7 @@ extension TenantRecord {
                 permissions: try Self.permissions(key, "keys"),
                 allowedOrigins: key["allowed_origins"]?.arrayValue?.compactMap(\.stringValue) ?? [],
                 // A key whose revocation cannot be read is not a key to trust.
-                isRevoked: key["revoked"]?.boolValue ?? true)
+                isRevoked: key["revoked"]?.boolValue ?? true, expiresAt: try Self.expiry(key))
         }
     }
 
@@ -147,6 +169,14 @@ extension TenantRecord {
     private static func text(_ json: JSONValue, _ name: String) throws(UnreadableTenant) -> String {
         guard let text = json[name]?.stringValue else { throw UnreadableTenant(field: name) }
         return text
+    }
+
+    private static func expiry(_ key: JSONValue) throws(UnreadableTenant) -> Timestamp? {
+        guard let value = key["expires_at"], !value.isNull else { return nil }
+        guard let time = value.stringValue.flatMap(Timestamp.init(rfc3339:)) else {
+            throw UnreadableTenant(field: "keys.expires_at")
+        }
+        return time
     }
 
     private static func currency(_ json: JSONValue) throws(UnreadableTenant) -> Currency {

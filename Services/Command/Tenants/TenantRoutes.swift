@@ -7,7 +7,8 @@ import Identity
 import JSON
 import Postgres
 
-/// `POST /v1/tenants`, `POST /v1/members`, `DELETE /v1/members/{subject}`, `POST /v1/keys`, `DELETE /v1/keys/{id}`
+/// `POST /v1/tenants`, `PATCH /v1/tenant`, `POST /v1/members`, `DELETE /v1/members/{subject}`, `POST /v1/keys`,
+/// `PATCH /v1/keys/{id}`, `POST /v1/keys/{id}/rotate`, `DELETE /v1/keys/{id}`
 struct TenantRoutes {
     let api: CommandAPI
     let pool: PostgresPool
@@ -16,9 +17,12 @@ struct TenantRoutes {
 
     func add(to router: EdgeRouter) {
         router.post("/v1/tenants", use: create)
+        router.patch("/v1/tenant", use: changeSettings)
         router.post("/v1/members", use: setMember)
         router.delete("/v1/members/:subject", use: removeMember)
         router.post("/v1/keys", use: createKey)
+        router.patch("/v1/keys/:id", use: changeKey)
+        router.post("/v1/keys/:id/rotate", use: rotateKey)
         router.delete("/v1/keys/:id", use: revokeKey)
     }
 
@@ -50,8 +54,8 @@ struct TenantRoutes {
         let tenant = try context.require(.membersWrite)
         let body = try await request.jsonObject()
         let intent = try fields(body, TenantAccount.SetMember.init(fields:))
-        let present = tenant.record.members[intent.subject]?.permissions ?? []
-        try checkGrant(of: intent.permissions.union(present), by: try context.principal(), tenant)
+        let present = tenant.record.members[intent.subject]?.allowed ?? []
+        try checkGrant(of: intent.allowed.union(present), by: try context.principal(), tenant)
         return try await change(request, context, tenant, body: body.bytes) {
             stamp, state throws(TenantAccount.Refused) in
             try TenantAccount.setMember(intent, stamp, state)
@@ -62,7 +66,7 @@ struct TenantRoutes {
         let tenant = try context.require(.membersWrite)
         let subject = try context.parameter("subject")
         if let member = tenant.record.members[subject] {
-            try checkGrant(of: member.permissions, by: try context.principal(), tenant)
+            try checkGrant(of: member.allowed, by: try context.principal(), tenant)
         }
         return try await change(request, context, tenant, body: []) { stamp, state throws(TenantAccount.Refused) in
             try TenantAccount.removeMember(subject, stamp, state)
@@ -77,18 +81,61 @@ struct TenantRoutes {
         let id = TypeID(prefix: "key", uuid: .version7()).description
         return try await change(
             request, context, tenant, body: body.bytes,
-            shape: { executed in
-                // The key is shown once, to who made it; nothing that is stored could show it again.
-                guard executed.isReplayed else {
-                    return .init(
-                        isCreation: true, isReadable: false,
-                        members: ["key_id": .string(id), "key": .string(key.text)])
-                }
-                let first = try await createdKey(tenant.id, executed.receipt)
-                return .init(isCreation: true, isReadable: false, members: ["key_id": first, "key": .null])
-            }
+            shape: { try await shown(key, id, tenant.id, $0, member: "key_id") }
         ) { stamp, state throws(TenantAccount.Refused) in
             try TenantAccount.createKey(intent, id: id, hash: key.hash, stamp, state)
+        }
+    }
+
+    /// The key is shown once, to who made it; nothing that is stored could show it again.
+    ///
+    /// - Parameter member: of the event, that names the key.
+    private func shown(
+        _ key: APIKey, _ id: String, _ tenant: TenantID, _ executed: Executed, member: String
+    ) async throws -> CommandAPI.Shape {
+        guard executed.isReplayed else {
+            return .init(
+                isCreation: true, isReadable: false, members: ["key_id": .string(id), "key": .string(key.text)])
+        }
+        let first = try await namedKey(tenant, executed.receipt, member)
+        return .init(isCreation: true, isReadable: false, members: ["key_id": first, "key": .null])
+    }
+
+    @Sendable private func changeKey(_ request: Request, _ context: EdgeContext) async throws -> Response {
+        let tenant = try context.require(.keysWrite)
+        let id = try context.parameter("id")
+        let body = try await request.jsonObject()
+        let intent = try fields(body, TenantAccount.ChangeKey.init(fields:))
+        return try await change(request, context, tenant, body: body.bytes) {
+            stamp, state throws(TenantAccount.Refused) in
+            try TenantAccount.changeKey(id, intent, stamp, state)
+        }
+    }
+
+    @Sendable private func rotateKey(_ request: Request, _ context: EdgeContext) async throws -> Response {
+        let tenant = try context.require(.keysWrite)
+        let old = try context.parameter("id")
+        let body = try await request.jsonObject(allowEmpty: true)
+        let grace = try fields(body, TenantAccount.graceHours(fields:))
+        guard let kind = tenant.record.keys[old]?.kind else { throw Problem(.notFound, "there is no such key") }
+        let key = APIKey.generate(kind, slug: tenant.slug)
+        let id = TypeID(prefix: "key", uuid: .version7()).description
+        return try await change(
+            request, context, tenant, body: body.bytes,
+            shape: { try await shown(key, id, tenant.id, $0, member: "new_key_id") }
+        ) { stamp, state throws(TenantAccount.Refused) in
+            try TenantAccount.rotateKey(
+                old, newID: id, hash: key.hash, grace: .seconds(grace * 3600), stamp, state)
+        }
+    }
+
+    @Sendable private func changeSettings(_ request: Request, _ context: EdgeContext) async throws -> Response {
+        let tenant = try context.require(.tenantWrite)
+        let body = try await request.jsonObject()
+        let intent = try fields(body, TenantAccount.ChangeSettings.init(fields:))
+        return try await change(request, context, tenant, body: body.bytes) {
+            stamp, state throws(TenantAccount.Refused) in
+            try TenantAccount.changeSettings(intent, stamp, state)
         }
     }
 
@@ -116,17 +163,17 @@ struct TenantRoutes {
     }
 
     /// The id of the key that an earlier request made.
-    private func createdKey(_ tenant: TenantID, _ receipt: Receipt) async throws -> JSONValue {
+    private func namedKey(_ tenant: TenantID, _ receipt: Receipt, _ member: String) async throws -> JSONValue {
         let rows = try await pool.query(
             EventReader.range(tenant, from: receipt.position, to: receipt.position), tenant: tenant.uuid)
         guard let event = try EventReader.decode(rows).first else { return .null }
-        return try JSONValue(parsing: event.data)["key_id"] ?? .null
+        return try JSONValue(parsing: event.data)[member] ?? .null
     }
 
     /// Nobody gives, or takes away, what they may not do themselves.
     private func checkGrant(of permissions: Set<Permission>, by principal: Principal, _ tenant: Tenant) throws {
         guard case .operator(let subject, _, _) = principal,
-            let own = tenant.record.members[subject]?.permissions,
+            let own = tenant.record.members[subject]?.allowed,
             permissions.allSatisfy({ own.allows($0) })
         else { throw Problem(.forbidden, "permissions can be given and taken only by who has them") }
     }

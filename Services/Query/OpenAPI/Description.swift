@@ -24,6 +24,9 @@ enum Description: APIWords {
                 choice("sort", Listings.sorts.map(\.name)),
             ] + page),
         "/v1/listings/{id}": get("A listing", one("Listing"), [path("id", "listing_…")], hasTag: true),
+        "/v1/tenant": get("The tenant's settings", one("Tenant"), [], for: .members),
+        "/v1/members": get("Who belongs to the tenant", list("Member"), [], for: .members),
+        "/v1/keys": get("The tenant's keys, without what opens doors", list("Key"), [], for: .members),
         "/v1/imports/{id}": get(
             "An import's progress and report", one("Import"),
             [path("id", "import_…"), choice("lines", ImportRoutes.choices)], for: .members),

@@ -9,6 +9,9 @@ enum Schemas: APIWords {
         "Item": object(itemMembers, optional: ["sku"]),
         "Listing": object(listingMembers, optional: ["sku"]),
         "Import": object(importMembers),
+        "Tenant": object(tenantMembers),
+        "Member": object(memberMembers),
+        "Key": object(keyMembers),
         "ImportLine": object([
             "line": ["type": "integer", "description": "of the file, from 1"],
             "outcome": choice(ImportOutcome.allCases.map(\.rawValue)), "reason": nullable("string"),
@@ -47,6 +50,25 @@ enum Schemas: APIWords {
         "status": choice(ImportStatus.allCases.map(\.rawValue)), "format": string(), "currency": string(),
         "publish": ["type": "boolean"], "bytes": ["type": "integer"], "counts": counts, "reason": nullable("string"),
         "created_at": time, "updated_at": time, "lines": array(reference("ImportLine")),
+    ]
+
+    static let tenantMembers: JSONObject = [
+        "id": string("tenant_…"), "version": ["type": "integer"], "slug": string(), "name": string(),
+        "currency": string("ISO 4217"), "time_zone": string(), "return_days": ["type": "integer"],
+        "hold_hours": ["type": "integer"], "sku_pattern": string(), "addresses": array(["type": "object"]),
+        "languages": array(string()), "features": ["type": "object", "additionalProperties": ["type": "boolean"]],
+        "created_at": time, "updated_at": time,
+    ]
+
+    static let memberMembers: JSONObject = [
+        "subject": string(), "name": nullable("string"), "role": nullable("string"), "permissions": array(string()),
+        "allowed": array(string("with those of the role")),
+    ]
+
+    static let keyMembers: JSONObject = [
+        "id": string("key_…"), "kind": choice(["publishable", "secret"]), "name": nullable("string"),
+        "status": choice(["in_use", "ending", "revoked"]), "expires_at": orNull(time), "permissions": array(string()),
+        "allowed_origins": array(string()),
     ]
 
     static let eventMembers: JSONObject = [

@@ -91,7 +91,7 @@ let package = Package(
         shared("JSON", []),
         shared("EventSourcing", ["JSON"]),
         shared("Events", ["EventSourcing", "JSON"]),
-        shared("Documents", ["EventSourcing", "JSON"]),
+        shared("Documents", ["EventSourcing", "Events", "JSON"]),
 
         // Shared: the database, the outside and the process.
         shared("Postgres", ["CLibpq", deque, logging]),

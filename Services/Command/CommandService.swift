@@ -45,7 +45,8 @@ public enum CommandService {
         let files = ImportFiles(pool: pool)
         let router = router(
             ItemRoutes(api: api), ListingRoutes(api: api), ImportRoutes(api: api, files: files, runner: runner),
-            TenantRoutes(api: api, pool: pool, directory: directory, shard: configuration.shard))
+            TenantRoutes(api: api, pool: pool, directory: directory, shard: configuration.shard),
+            LocationRoutes(api: api))
 
         environment.health.register("database") { await DatabaseHealth.check(pool) }
         return [
@@ -60,13 +61,15 @@ public enum CommandService {
     }
 
     static func router(
-        _ items: ItemRoutes, _ listings: ListingRoutes, _ imports: ImportRoutes, _ tenants: TenantRoutes
+        _ items: ItemRoutes, _ listings: ListingRoutes, _ imports: ImportRoutes, _ tenants: TenantRoutes,
+        _ locations: LocationRoutes
     ) -> EdgeRouter {
         let router = Edge.makeRouter()
         items.add(to: router)
         listings.add(to: router)
         imports.add(to: router)
         tenants.add(to: router)
+        locations.add(to: router)
         CommandDescription.service.add(to: router)
         return router
     }

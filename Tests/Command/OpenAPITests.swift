@@ -28,7 +28,8 @@ import Testing
         return CommandService.router(
             ItemRoutes(api: api), ListingRoutes(api: api),
             ImportRoutes(api: api, files: ImportFiles(pool: pool), runner: runner),
-            TenantRoutes(api: api, pool: pool, directory: TenantDirectory(pool: pool), shard: "main"))
+            TenantRoutes(api: api, pool: pool, directory: TenantDirectory(pool: pool), shard: "main"),
+            LocationRoutes(api: api))
     }
 
     private static let document = APIDocument(CommandDescription.service.document)

@@ -59,4 +59,6 @@ enum ClaimKind {
     /// The key of an imported variant, held for ever by its item and by its listing.
     static let importItem = "import_item"
     static let importListing = "import_listing"
+    /// A location's code, held while it is open.
+    static let locationCode = "location_code"
 }

@@ -9,6 +9,7 @@ enum Schemas: APIWords {
         "Item": object(itemMembers, optional: ["sku"]),
         "Listing": object(listingMembers, optional: ["sku"]),
         "Import": object(importMembers),
+        "Location": object(locationMembers),
         "Tenant": object(tenantMembers),
         "Member": object(memberMembers),
         "Key": object(keyMembers),
@@ -50,6 +51,12 @@ enum Schemas: APIWords {
         "status": choice(ImportStatus.allCases.map(\.rawValue)), "format": string(), "currency": string(),
         "publish": ["type": "boolean"], "bytes": ["type": "integer"], "counts": counts, "reason": nullable("string"),
         "created_at": time, "updated_at": time, "lines": array(reference("ImportLine")),
+    ]
+
+    static let locationMembers: JSONObject = [
+        "id": string("location_…"), "version": ["type": "integer"], "status": choice(LocationRecord.statuses),
+        "code": string(), "name": string(), "kind": choice(LocationKind.allCases.map(\.rawValue)),
+        "address": nullable("object"), "created_at": time, "updated_at": time,
     ]
 
     static let tenantMembers: JSONObject = [

@@ -82,6 +82,7 @@ public enum QueryService {
         SwitchRoutes(switches: switches).add(to: router)
         ImportRoutes(pool: pool, standpoints: standpoints).add(to: router)
         TenantRoutes(pool: pool, standpoints: standpoints).add(to: router)
+        LabelRoutes(pool: pool, standpoints: standpoints).add(to: router)
         HistoryRoutes(pool: pool, standpoints: standpoints, feed: feed).add(to: router)
         ParkedRoutes(pool: pool, standpoints: standpoints).add(to: router)
         ProblemRoutes().add(to: router)

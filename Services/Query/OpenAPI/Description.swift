@@ -31,6 +31,16 @@ enum Description: APIWords {
                 "Locations, the newest first", list("Location"), records(LocationRecord.self), for: .members)),
         "/v1/locations/{id}": get(
             "A location", one("Location"), [path("id", "location_…")], for: .members, hasTag: true),
+        "/v1/labels": drawing(
+            get(
+                "A sheet of SKU labels: A4, three columns of eight", ["type": "string"],
+                [
+                    query("items", ["type": "string", "minLength": 1], "items' identifiers, with commas between them"),
+                    choice("symbology", LabelSheet.Symbology.allCases.map(\.rawValue)),
+                    query(
+                        "first", integer(1...Int64(LabelSheet.places)),
+                        "the place of the first label, on a sheet whose first ones are gone"),
+                ], for: .members)),
         "/v1/tenant": get("The tenant's settings", one("Tenant"), [], for: .members),
         "/v1/members": get("Who belongs to the tenant", list("Member"), [], for: .members),
         "/v1/keys": get("The tenant's keys, without what opens doors", list("Key"), [], for: .members),

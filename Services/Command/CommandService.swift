@@ -4,6 +4,7 @@ import Foundation
 import Identity
 import Logging
 import Metrics
+import PersonalData
 import Postgres
 public import Runtime
 public import ServiceLifecycle
@@ -11,7 +12,7 @@ public import ServiceLifecycle
 /// The command service: validates intents and appends events. The only writer of events.
 public enum CommandService {
     public static let requirements: ServiceConfiguration.Requirements = [
-        .database, .issuer, .fingerprintKey, .queryURL,
+        .database, .issuer, .fingerprintKey, .queryURL, .masterKeys,
     ]
 
     /// The parts of the service, each listed after what it needs.
@@ -38,6 +39,8 @@ public enum CommandService {
         let runner = ImportRunner(
             executor: executor, reader: reader, pool: pool, configuration: database, logger: logger)
         let directory = TenantDirectory(pool: pool)
+        let vault = ConsignorVault(
+            keys: PersonKeys(pool: pool, masters: try MasterKeys(file: configuration.masterKeys ?? "")), pool: pool)
 
         let api = CommandAPI(
             executor: executor, fingerprints: Fingerprints(key: configuration.fingerprintKey?.reveal() ?? []),
@@ -45,7 +48,8 @@ public enum CommandService {
         let files = ImportFiles(pool: pool)
         let router = router(
             ItemRoutes(api: api), ListingRoutes(api: api), ImportRoutes(api: api, files: files, runner: runner),
-            TenantRoutes(api: api, pool: pool, directory: directory, shard: configuration.shard))
+            TenantRoutes(api: api, pool: pool, directory: directory, shard: configuration.shard),
+            ConsignorRoutes(api: api, vault: vault))
 
         environment.health.register("database") { await DatabaseHealth.check(pool) }
         return [
@@ -60,13 +64,15 @@ public enum CommandService {
     }
 
     static func router(
-        _ items: ItemRoutes, _ listings: ListingRoutes, _ imports: ImportRoutes, _ tenants: TenantRoutes
+        _ items: ItemRoutes, _ listings: ListingRoutes, _ imports: ImportRoutes, _ tenants: TenantRoutes,
+        _ consignors: ConsignorRoutes
     ) -> EdgeRouter {
         let router = Edge.makeRouter()
         items.add(to: router)
         listings.add(to: router)
         imports.add(to: router)
         tenants.add(to: router)
+        consignors.add(to: router)
         CommandDescription.service.add(to: router)
         return router
     }

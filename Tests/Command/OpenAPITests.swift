@@ -1,10 +1,12 @@
 import Edge
 import EventStore
+import Foundation
 import HTTPTypes
 import Hummingbird
 import Identity
 import JSON
 import Logging
+import PersonalData
 import Postgres
 import TestSupport
 import Testing
@@ -28,7 +30,14 @@ import Testing
         return CommandService.router(
             ItemRoutes(api: api), ListingRoutes(api: api),
             ImportRoutes(api: api, files: ImportFiles(pool: pool), runner: runner),
-            TenantRoutes(api: api, pool: pool, directory: TenantDirectory(pool: pool), shard: "main"))
+            TenantRoutes(api: api, pool: pool, directory: TenantDirectory(pool: pool), shard: "main"),
+            ConsignorRoutes(
+                api: api,
+                vault: ConsignorVault(
+                    keys: PersonKeys(
+                        pool: pool,
+                        masters: try MasterKeys(
+                            parsing: "m \(Data(repeating: 1, count: 32).base64EncodedString())")), pool: pool)))
     }
 
     private static let document = APIDocument(CommandDescription.service.document)

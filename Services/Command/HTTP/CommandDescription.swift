@@ -10,8 +10,10 @@ enum CommandDescription: APIWords {
             Writes. Each is one intent: whole or not at all, decided once under its Idempotency-Key. Errors are problem \
             documents (RFC 9457), with all field errors at once.
             """,
-        paths: ItemDescription.paths + ListingDescription.paths + ImportDescription.paths + TenantDescription.paths,
-        schemas: schemas + ItemDescription.schemas + ListingDescription.schemas + TenantDescription.schemas)
+        paths: ItemDescription.paths + ListingDescription.paths + ImportDescription.paths + TenantDescription.paths
+            + ConsignorDescription.paths,
+        schemas: schemas + ItemDescription.schemas + ListingDescription.schemas + TenantDescription.schemas
+            + ConsignorDescription.schemas)
 
     private static let schemas: JSONObject = [
         "Written": object(written),

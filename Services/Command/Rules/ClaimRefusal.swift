@@ -6,6 +6,8 @@ enum ClaimRefusal: Refusal {
     case itemSold
     /// Another import got there first; reading the state again shows what it did.
     case alreadyImported
+    case consignorNumberTaken
+    case itemsInCustody
     case other(kind: String)
 
     /// - Parameter wasGuard: the claim was to be absent, not to be taken.
@@ -17,6 +19,8 @@ enum ClaimRefusal: Refusal {
             case (ClaimKind.openListing, false): .itemAlreadyListed
             case (ClaimKind.soldItem, _): .itemSold
             case (ClaimKind.importItem, _), (ClaimKind.importListing, _): .alreadyImported
+            case (ClaimKind.consignorNumber, _): .consignorNumberTaken
+            case (ClaimKind.custody, true): .itemsInCustody
             default: .other(kind: kind)
             }
     }
@@ -28,6 +32,8 @@ enum ClaimRefusal: Refusal {
         case .itemAlreadyListed: "item_already_listed"
         case .itemSold: "item_sold"
         case .alreadyImported: "already_imported"
+        case .consignorNumberTaken: "number_taken"
+        case .itemsInCustody: "items_in_custody"
         case .other: "already_taken"
         }
     }
@@ -39,6 +45,8 @@ enum ClaimRefusal: Refusal {
         case .itemAlreadyListed: "the item has an open listing on this channel"
         case .itemSold: "the item was sold"
         case .alreadyImported: "the variant was imported already"
+        case .consignorNumberTaken: "another consignor has this number"
+        case .itemsInCustody: "the shop has things of the consignor"
         case .other(let kind): "another holds this \(kind)"
         }
     }
@@ -47,7 +55,8 @@ enum ClaimRefusal: Refusal {
         switch self {
         case .skuTaken: "/sku"
         case .itemAlreadyListed: "/item_id"
-        case .itemHasOpenListing, .itemSold, .alreadyImported, .other: nil
+        case .consignorNumberTaken: "/number"
+        case .itemHasOpenListing, .itemSold, .alreadyImported, .itemsInCustody, .other: nil
         }
     }
 }

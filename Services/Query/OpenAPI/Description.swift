@@ -24,6 +24,17 @@ enum Description: APIWords {
                 choice("sort", Listings.sorts.map(\.name)),
             ] + page),
         "/v1/listings/{id}": get("A listing", one("Listing"), [path("id", "listing_…")], hasTag: true),
+        "/v1/consignors": get(
+            "Consignors, the newest first; needs consignors:read", list("Consignor"),
+            [
+                choice("status", ConsignorStatus.allCases.map(\.rawValue)),
+                query("number", ["type": "string", "maxLength": 500], "the shop's own number"),
+                query(
+                    "q", ["type": "string", "maxLength": 500],
+                    "beginnings of words of name, mail, phone and number; a page may be short, or empty, and go on"),
+            ] + page, for: .members),
+        "/v1/consignors/{id}": get(
+            "A consignor; needs consignors:read", one("Consignor"), [path("id", "consignor_…")], for: .members),
         "/v1/tenant": get("The tenant's settings", one("Tenant"), [], for: .members),
         "/v1/members": get("Who belongs to the tenant", list("Member"), [], for: .members),
         "/v1/keys": get("The tenant's keys, without what opens doors", list("Key"), [], for: .members),

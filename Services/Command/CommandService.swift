@@ -36,16 +36,16 @@ public enum CommandService {
             ? Doorbell(pool: pool, channel: "closter_\(configuration.shard)", logger: logger) : nil
         let reader = StateReader(pool: pool)
         let executor = Executor(appender: appender, reader: reader, doorbell: doorbell, logger: logger)
-        let runner = ImportRunner(
-            executor: executor, reader: reader, pool: pool, configuration: database, logger: logger)
-        let directory = TenantDirectory(pool: pool)
         let vault = ConsignorVault(
             keys: PersonKeys(pool: pool, masters: try MasterKeys(file: configuration.masterKeys ?? "")), pool: pool)
+        let runner = ImportRunner(
+            executor: executor, reader: reader, pool: pool, vault: vault, configuration: database, logger: logger)
+        let directory = TenantDirectory(pool: pool)
 
         let api = CommandAPI(
             executor: executor, fingerprints: Fingerprints(key: configuration.fingerprintKey?.reveal() ?? []),
             tokens: PositionTokens(pool: pool, shard: configuration.shard), queryURL: configuration.queryURL ?? "")
-        let files = ImportFiles(pool: pool)
+        let files = ImportFiles(pool: pool, keys: vault.keys)
         let router = router(
             ItemRoutes(api: api), ListingRoutes(api: api), ImportRoutes(api: api, files: files, runner: runner),
             TenantRoutes(api: api, pool: pool, directory: directory, shard: configuration.shard),

@@ -292,6 +292,89 @@ private enum Jan {
         }
     }
 
+    @Test func `a file of consignors goes in once, and leaves nothing of them in the clear`() async throws {
+        try await Instance.with { instance in
+            let header =
+                "number,name,mail,phone,address_line_1,city,address_country,payout_iban,opening_balance,tax_number\n"
+            func row(mail: String, balance: String) -> String {
+                "K-0042,\(Jan.name),\(mail),\(Jan.phone),\(Jan.street),\(Jan.city),PL,\(Jan.iban),\(balance),\(Jan.taxNumber)\n"
+            }
+            let bad = "K-0043,\(Jan.name),\(Jan.name),,,,,\(Jan.iban)9,,\nK-0044,\(Jan.name),,,,,,,\(Jan.name),\n"
+            let file = header + row(mail: Jan.mail, balance: "12.50") + bad + row(mail: Jan.mail, balance: "1")
+            func outcomes(_ answer: Instance.Answer) -> [String] {
+                (answer["lines"].arrayValue ?? []).compactMap { $0["outcome"]?.stringValue }
+            }
+            let first = try await instance.importFile(file, query: "format=consignors")
+            #expect(outcomes(first) == ["created", "rejected", "rejected", "rejected"], "\(first.text)")
+            let list = try await read(instance, "/v1/consignors?number=K-0042")
+            let id = list["data"].arrayValue?.first?["id"]?.stringValue ?? ""
+            let path = "/v1/consignors/\(id)"
+            let imported = try await read(instance, path)
+            #expect(imported["personal"]["name"]?.stringValue == Jan.name)
+            #expect(imported["balance"] == ["amount": 1250, "currency": "PLN"])
+
+            // The same again changes nothing; a changed one what changed in it, and never what was changed here.
+            let again = try await instance.importFile(file, query: "format=consignors")
+            #expect(outcomes(again) == ["unchanged", "rejected", "rejected", "rejected"])
+            #expect(try await read(instance, path)["version"] == imported["version"])
+            _ = try await instance.write("PATCH", path, ["phone": "+48 22 000 00 00"])
+            let changed = try await instance.importFile(
+                header + row(mail: "other@poczta.example", balance: "0").replacing(Jan.phone, with: Jan.phone + "1"),
+                query: "format=consignors")
+            #expect(outcomes(changed) == ["changed"])
+            #expect(changed["lines"].arrayValue?.first?["reason"]?.stringValue?.contains("phone") == true)
+            let after = try await read(instance, path)
+            #expect(after["personal"]["mail"] == "other@poczta.example")
+            #expect(after["personal"]["phone"] == "+48 22 000 00 00")
+            #expect(after["balance"]["amount"] == 0 && after["opening_balance"]["amount"] == 0)
+
+            try await expectNothing(in: instance)
+            let administrator = try await instance.database.connect()
+            let left = try await administrator.query(
+                """
+                SELECT (SELECT count(*) FROM main.import_chunks)
+                     + (SELECT count(*) FROM main.person_keys WHERE scope = 'upload')
+                """)
+            #expect(try left[0].decode(0, as: Int.self) == 0)
+            await administrator.close()
+
+            // Whom the file names again, after they were erased, it does not bring back.
+            _ = try await instance.write("POST", path + "/erase", ["reason": "requested"])
+            let late = try await instance.importFile(file, query: "format=consignors")
+            #expect(outcomes(late) == ["rejected", "rejected", "rejected", "rejected"])
+            #expect(try await read(instance, path)["personal"].isNull)
+            try await expectNothing(in: instance)
+            let (status, output) = try await instance.tool(["verify"])
+            #expect(status == 0, "\(output)")
+        }
+    }
+
+    @Test func `a file of consignors takes the permission to write them, and is sealed while it waits`() async throws {
+        try await Instance.with { instance in
+            for (subject, permissions) in [("ida", ["imports:write"]), ("ben", ["imports:write", "consignors:write"])] {
+                _ = try await instance.write(
+                    "POST", "/v1/members",
+                    ["subject": .string(subject), "permissions": .array(permissions.map(JSONValue.string))])
+            }
+            // The import waits: another process has the tenant's imports under way, as it seems.
+            let administrator = try await instance.database.connect()
+            _ = try await administrator.query(
+                """
+                SELECT pg_advisory_lock(hashtextextended('closter.imports.' || tenant_id, 0)) FROM closter.tenants
+                """)
+            let file = "number,name\nK-0042,\(Jan.name)\n" + String(repeating: "K-1,\(Jan.mail)\n", count: 20_000)
+            for (subject, status) in [("ida", 403), ("ben", 202)] {
+                let headers = try instance.asMember(subject).merging(["Content-Type": "text/csv"]) { $1 }
+                let answer = try await instance.send(
+                    "POST", .command, "/v1/imports?format=consignors", headers, body: Array(file.utf8))
+                #expect(answer.status == status, "\(answer.text)")
+            }
+            _ = try await instance.write("POST", "/v1/consignors", ["name": "Eve", "number": "K-0042"])
+            try await expectNothing(in: instance)
+            await administrator.close()
+        }
+    }
+
     // MARK: - The canary
 
     private func expectNothing(in instance: Instance, sourceLocation: SourceLocation = #_sourceLocation) async throws {
@@ -308,6 +391,32 @@ private enum Jan {
                         !Needles.contains(needle, in: log.bytes), "\(text) as \(encoding) in the log of \(log.service)",
                         sourceLocation: sourceLocation)
                 }
+            }
+        }
+    }
+
+    @Test func `the canary finds what it is there to find`() async throws {
+        try await TestDatabase.with { database in
+            let connection = try await database.connect()
+            try await connection.execute([
+                """
+                INSERT INTO main.import_chunks (tenant_id, import_id, chunk, bytes)
+                VALUES (gen_random_uuid(), gen_random_uuid(), 0, \(PostgresBytes(Array(Jan.name.utf8))))
+                """,
+                """
+                INSERT INTO main.import_lines (tenant_id, import_id, line, outcome, reason, correlation_id)
+                VALUES (gen_random_uuid(), gen_random_uuid(), 1, 'noted',
+                        'mail=' || encode(\(PostgresBytes(Array("mail=\(Jan.mail);".utf8))), 'base64') || ' ' || \(Jan.city),
+                        gen_random_uuid())
+                """,
+            ])
+            await connection.close()
+            let dump = try await dump(of: database)
+            for (text, encodings) in [
+                (Jan.name, ["hex"]), (Jan.city, ["plain"]), (Jan.mail, ["base64 at 2"]), (Jan.iban, []),
+            ] {
+                let found = Needles.of(text).filter { Needles.contains($0.needle, in: dump) }.map(\.encoding)
+                #expect(Set(found).isSuperset(of: encodings) && found.isEmpty == encodings.isEmpty, "\(text): \(found)")
             }
         }
     }

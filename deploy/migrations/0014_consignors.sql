@@ -96,6 +96,19 @@ BEGIN
 END;
 $$;
 
+-- Files whose import is over, should its service have died before it dropped them, and those whose upload broke off: no
+-- import speaks of them. Both are a day old.
+CREATE OR REPLACE FUNCTION main.sweep_import_chunks() RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    DELETE FROM main.import_chunks c
+    WHERE c.stored_at < clock_timestamp() - interval '1 day'
+      AND NOT EXISTS (
+          SELECT FROM main.aggregates a
+          WHERE a.tenant_id = c.tenant_id AND a.category = 'import' AND a.stream_id = c.import_id
+            AND (a.state ->> 'status') IN ('queued', 'running'))
+$$;
+
 -- The key of a file goes with the file.
 CREATE FUNCTION main.drop_upload_key(import uuid) RETURNS void
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -106,7 +106,8 @@ struct ConsignorReader: Sendable {
         if consignor.record.status != .erased, let contact = consignor.contact?.reveal() {
             texts += ["name", "mail", "phone"].compactMap { contact[$0]?.stringValue }
             // A telephone number is found however its digits are grouped.
-            if let phone = contact["phone"]?.stringValue { texts.append(phone.filter(\.isNumber)) }
+            let groups = SearchText.fold(contact["phone"]?.stringValue ?? "")
+            texts += groups.indices.map { groups[$0...].joined() }
         }
         return texts.flatMap(SearchText.fold)
     }

@@ -68,7 +68,7 @@ private func update(_ intent: Consignor.Update, _ state: Consignor.State) throws
             .then(
                 fact(
                     .updated(
-                        ConsignorUpdated(changes: ["store_credit": true], contact: ["mail": .null, "phone": "1"])))
+                        ConsignorUpdated(changes: ["store_credit": true], contact: ["mail": .null, "phone": "\"1\""])))
             )
             .thenState { $0?.contact.keys.sorted() == ["name", "phone"] && $0?.storeCredit == true }
     }

@@ -91,7 +91,7 @@ let package = Package(
         shared("JSON", []),
         shared("EventSourcing", ["JSON"]),
         shared("Events", ["EventSourcing", "JSON"]),
-        shared("Documents", ["EventSourcing", "JSON"]),
+        shared("Documents", ["EventSourcing", "Events", "JSON"]),
 
         // Shared: the database, the outside and the process.
         shared("Postgres", ["CLibpq", deque, logging]),
@@ -111,7 +111,8 @@ let package = Package(
         + service(
             "Command",
             [
-                "Documents", "Edge", "EventSourcing", "EventStore", "Events", "Identity", "JSON", "PersonalData", "Postgres",
+                "Documents", "Edge", "EventSourcing", "EventStore", "Events", "Identity", "JSON", "PersonalData",
+                "Postgres",
                 "Runtime", crypto, deque, httpTypes, hummingbird, lifecycle, logging, metrics, nioCore,
             ], executable: "closter-command")
         + service(
@@ -152,7 +153,8 @@ let package = Package(
             tests("Events", ["Events", "EventSourcing", "JSON"], resources: [.copy("Fixtures")]),
             tests("Documents", ["Documents", "EventSourcing", "JSON"]),
             tests("Postgres", ["Postgres", "TestSupport", logging]),
-            tests("PersonalData", ["EventSourcing", "JSON", "PersonalData", "Postgres", "TestSupport", crypto, logging]),
+            tests(
+                "PersonalData", ["EventSourcing", "JSON", "PersonalData", "Postgres", "TestSupport", crypto, logging]),
             tests("Database", ["EventSourcing", "EventStore", "Postgres", "TestSupport", logging]),
             .executableTarget(
                 name: "closter-test-writer", dependencies: ["EventSourcing", "EventStore", "Postgres", logging],

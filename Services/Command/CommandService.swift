@@ -49,7 +49,7 @@ public enum CommandService {
         let router = router(
             ItemRoutes(api: api), ListingRoutes(api: api), ImportRoutes(api: api, files: files, runner: runner),
             TenantRoutes(api: api, pool: pool, directory: directory, shard: configuration.shard),
-            ConsignorRoutes(api: api, vault: vault))
+            LocationRoutes(api: api), ConsignorRoutes(api: api, vault: vault))
 
         environment.health.register("database") { await DatabaseHealth.check(pool) }
         return [
@@ -65,7 +65,7 @@ public enum CommandService {
 
     static func router(
         _ items: ItemRoutes, _ listings: ListingRoutes, _ imports: ImportRoutes, _ tenants: TenantRoutes,
-        _ consignors: ConsignorRoutes
+        _ locations: LocationRoutes, _ consignors: ConsignorRoutes
     ) -> EdgeRouter {
         let router = Edge.makeRouter()
         items.add(to: router)
@@ -73,6 +73,7 @@ public enum CommandService {
         imports.add(to: router)
         tenants.add(to: router)
         consignors.add(to: router)
+        locations.add(to: router)
         CommandDescription.service.add(to: router)
         return router
     }

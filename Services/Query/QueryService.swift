@@ -1,3 +1,4 @@
+import Documents
 import Edge
 import EventSourcing
 import Identity
@@ -81,6 +82,7 @@ public enum QueryService {
         }
         ItemRoutes(documents: documents(Items.resource)).add(to: router)
         ListingRoutes(documents: documents(Listings.resource)).add(to: router)
+        RecordRoutes(LocationRecord.self, documents).add(to: router)
         SwitchRoutes(switches: switches).add(to: router)
         ImportRoutes(pool: pool, standpoints: standpoints).add(to: router)
         TenantRoutes(pool: pool, standpoints: standpoints).add(to: router)

@@ -34,7 +34,7 @@ public struct EventDocument: Sendable {
 
     /// Members of payloads that no reader sees, by stored event name, whichever way the log is read.
     private static let secrets: [String: [String]] = [
-        "KeyCreated": ["hash"],
+        "KeyCreated": ["hash"], "KeyRotated": ["hash"],
         // Sealed, and of no use to who has no key: history tells that they were written, and when.
         "ConsignorRegistered": ["contact", "tax", "import_base"], "ConsignorUpdated": ["contact", "import_base"],
         "ConsignorPayoutChanged": ["payout"], "ConsignorTaxDeclared": ["tax"],

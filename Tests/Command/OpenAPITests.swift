@@ -35,7 +35,7 @@ import Testing
             ItemRoutes(api: api), ListingRoutes(api: api),
             ImportRoutes(api: api, files: ImportFiles(pool: pool, keys: keys), runner: runner),
             TenantRoutes(api: api, pool: pool, directory: TenantDirectory(pool: pool), shard: "main"),
-            ConsignorRoutes(api: api, vault: vault))
+            LocationRoutes(api: api), ConsignorRoutes(api: api, vault: vault))
     }
 
     private static let document = APIDocument(CommandDescription.service.document)

@@ -25,7 +25,8 @@ private struct Fixture: CustomStringConvertible, Sendable {
 
 /// Every context's events.
 private let contexts: [any StorableEvent.Type] = [
-    ItemEvent.self, ListingEvent.self, TenantEvent.self, ImportEvent.self, ConsignorEvent.self,
+    ItemEvent.self, ListingEvent.self, TenantEvent.self, ImportEvent.self, LocationEvent.self,
+    ConsignorEvent.self,
 ]
 
 private func context(of type: String) -> (any StorableEvent.Type)? {
@@ -50,7 +51,9 @@ private func decode<E: StorableEvent>(_ event: E.Type, _ fixture: Fixture, _ jso
         ],
         "tenant": [
             "TenantCreated", "MemberAdded", "MemberChanged", "MemberRemoved", "KeyCreated", "KeyRevoked",
+            "KeyChanged", "KeyRotated", "TenantSettingsChanged",
         ],
+        "location": ["LocationOpened", "LocationChanged", "LocationClosed"],
         "import": ["ImportRequested", "ImportStarted", "ImportCompleted", "ImportFailed"],
         "consignor": [
             "ConsignorRegistered", "ConsignorUpdated", "ConsignorPayoutChanged", "ConsignorTaxDeclared",

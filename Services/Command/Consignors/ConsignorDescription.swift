@@ -23,7 +23,11 @@ enum ConsignorDescription: APIWords {
                             "document": text(like: "^[0-9a-f]{64}$", String(repeating: "0a", count: 32)),
                             "method": choice(ConsignorTermsMethod.allCases.map(\.rawValue)),
                         ],
-                        optional: ["agreed_at": orNull(time)])))
+                        optional: [
+                            "agreed_at": orNull([
+                                "type": "string", "format": "date-time", "examples": ["2026-01-30T10:00:00Z"],
+                            ])
+                        ])))
         ],
         "/v1/consignors/{id}/merge": [
             "post": CommandDescription.write(
@@ -50,7 +54,8 @@ enum ConsignorDescription: APIWords {
 
     private static let others: JSONObject = [
         "number": orNull(text(like: "^[A-Za-z_./-]*[0-9][A-Za-z0-9_./-]*$", "K-0001", atMost: 40)),
-        "store_credit": nullable("boolean"), "retain_until": orNull(date), "tax": orNull(reference("ConsignorTax")),
+        "store_credit": orNull(["type": "boolean", "examples": [true]]), "retain_until": orNull(date),
+        "tax": orNull(reference("ConsignorTax")),
     ]
 
     private static let date: JSONValue = ["type": "string", "format": "date", "examples": ["1990-05-31"]]

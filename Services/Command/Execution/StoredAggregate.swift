@@ -30,3 +30,4 @@ extension Listing: StoredAggregate {}
 extension Import: StoredAggregate {}
 extension TenantAccount: StoredAggregate {}
 extension Consignor: StoredAggregate {}
+extension Location: StoredAggregate {}

@@ -8,6 +8,7 @@ enum ClaimRefusal: Refusal {
     case alreadyImported
     case consignorNumberTaken
     case itemsInCustody
+    case locationCodeTaken(String)
     case other(kind: String)
 
     /// - Parameter wasGuard: the claim was to be absent, not to be taken.
@@ -18,6 +19,7 @@ enum ClaimRefusal: Refusal {
             case (ClaimKind.openListing, true): .itemHasOpenListing
             case (ClaimKind.openListing, false): .itemAlreadyListed
             case (ClaimKind.soldItem, _): .itemSold
+            case (ClaimKind.locationCode, _): .locationCodeTaken(value)
             case (ClaimKind.importItem, _), (ClaimKind.importListing, _): .alreadyImported
             case (ClaimKind.consignorNumber, _): .consignorNumberTaken
             case (ClaimKind.custody, true): .itemsInCustody
@@ -34,6 +36,7 @@ enum ClaimRefusal: Refusal {
         case .alreadyImported: "already_imported"
         case .consignorNumberTaken: "number_taken"
         case .itemsInCustody: "items_in_custody"
+        case .locationCodeTaken: "location_code_taken"
         case .other: "already_taken"
         }
     }
@@ -47,6 +50,7 @@ enum ClaimRefusal: Refusal {
         case .alreadyImported: "the variant was imported already"
         case .consignorNumberTaken: "another consignor has this number"
         case .itemsInCustody: "the shop has things of the consignor"
+        case .locationCodeTaken(let code): "another open location has the code \(code.quoted)"
         case .other(let kind): "another holds this \(kind)"
         }
     }
@@ -54,6 +58,7 @@ enum ClaimRefusal: Refusal {
     var pointer: String? {
         switch self {
         case .skuTaken: "/sku"
+        case .locationCodeTaken: "/code"
         case .itemAlreadyListed: "/item_id"
         case .consignorNumberTaken: "/number"
         case .itemHasOpenListing, .itemSold, .alreadyImported, .itemsInCustody, .other: nil

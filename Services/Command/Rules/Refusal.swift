@@ -63,4 +63,6 @@ enum ClaimKind {
     static let consignorNumber = "consignor_number"
     /// `<consignor uuid>/<item uuid>`, held by the item while the shop has it.
     static let custody = "custody"
+    /// A location's code, held while it is open.
+    static let locationCode = "location_code"
 }

@@ -21,7 +21,8 @@ struct ImportCommand: ToolCommand {
     /// What the service accepts at most.
     static let largestFile = 64 * 1024 * 1024
 
-    @Argument(help: ArgumentHelp("The file: a Shopify product CSV or one of consignors, up to 64 MiB.", valueName: "file"))
+    @Argument(
+        help: ArgumentHelp("The file: a Shopify product CSV or one of consignors, up to 64 MiB.", valueName: "file"))
     var file: String
     @Option(help: "The file's format.")
     var format = Format.shopify

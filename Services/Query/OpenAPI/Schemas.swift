@@ -10,6 +10,7 @@ enum Schemas: APIWords {
         "Listing": object(listingMembers, optional: ["sku"]),
         "Import": object(importMembers),
         "Consignor": object(consignorMembers),
+        "Location": object(locationMembers),
         "Tenant": object(tenantMembers),
         "Member": object(memberMembers),
         "Key": object(keyMembers),
@@ -78,6 +79,12 @@ enum Schemas: APIWords {
                 "backups_expire": string(),
             ])),
         "created_at": time, "updated_at": time,
+    ]
+
+    static let locationMembers: JSONObject = [
+        "id": string("location_…"), "version": ["type": "integer"], "status": choice(LocationRecord.statuses),
+        "code": string(), "name": string(), "kind": choice(LocationKind.allCases.map(\.rawValue)),
+        "address": nullable("object"), "created_at": time, "updated_at": time,
     ]
 
     static let tenantMembers: JSONObject = [

@@ -38,6 +38,9 @@ write_service_environment() {
         if [[ $service == command ]]; then # nobody else has a use for it
             setting CLOSTER_FINGERPRINT_KEY "$(secret "$data/secrets/fingerprint.key" 32)"
         fi
+        if [[ $service == command || $service == query ]]; then
+            setting CLOSTER_MASTER_KEYS "$(master_keys "$data/secrets/master.keys")"
+        fi
         setting CLOSTER_SHARD main
     } | write_private "$data/secrets/$service.env"
 }

@@ -26,6 +26,17 @@ enum Description: APIWords {
                     choice("sort", Listings.sorts.map(\.name)),
                 ] + page)),
         "/v1/listings/{id}": get("A listing", one("Listing"), [path("id", "listing_…")], hasTag: true),
+        "/v1/consignors": get(
+            "Consignors, the newest first; needs consignors:read", list("Consignor"),
+            [
+                choice("status", ConsignorStatus.allCases.map(\.rawValue)),
+                query("number", ["type": "string", "maxLength": 500], "the shop's own number"),
+                query(
+                    "q", ["type": "string", "maxLength": 500],
+                    "beginnings of words of name, mail, phone and number; a page may be short, or empty, and go on"),
+            ] + page, for: .members),
+        "/v1/consignors/{id}": get(
+            "A consignor; needs consignors:read", one("Consignor"), [path("id", "consignor_…")], for: .members),
         "/v1/locations": file(
             get(
                 "Locations, the newest first", list("Location"), records(LocationRecord.self), for: .members)),

@@ -9,6 +9,7 @@ enum Schemas: APIWords {
         "Item": object(itemMembers, optional: ["sku"]),
         "Listing": object(listingMembers, optional: ["sku"]),
         "Import": object(importMembers),
+        "Consignor": object(consignorMembers),
         "Location": object(locationMembers),
         "Tenant": object(tenantMembers),
         "Member": object(memberMembers),
@@ -51,6 +52,33 @@ enum Schemas: APIWords {
         "status": choice(ImportStatus.allCases.map(\.rawValue)), "format": string(), "currency": string(),
         "publish": ["type": "boolean"], "bytes": ["type": "integer"], "counts": counts, "reason": nullable("string"),
         "created_at": time, "updated_at": time, "lines": array(reference("ImportLine")),
+    ]
+
+    static let consignorMembers: JSONObject = [
+        "id": string("consignor_…"), "version": ["type": "integer"],
+        "status": choice(ConsignorStatus.allCases.map(\.rawValue)), "number": nullable("string"),
+        "personal": orNull(
+            object([
+                "name": nullable("string"), "mail": nullable("string"), "phone": nullable("string"),
+                "addresses": ["type": ["array", "null"]], "birth_date": nullable("string"),
+                "payout": ["type": ["object", "null"]],
+            ])),
+        "tax": orNull(
+            object([
+                "version": ["type": "integer", "description": "how often it was declared"],
+                "legal_type": nullable("string"), "country": nullable("string"), "vat_status": nullable("string"),
+                "vat_evidence": nullable("string"), "vat_date": nullable("string"), "tax_number": nullable("string"),
+            ])),
+        "store_credit": ["type": "boolean"],
+        "terms": array(object(["document": string("SHA-256"), "method": string(), "agreed_at": time])),
+        "opening_balance": orNull(reference("Money")), "balance": orNull(reference("Money")),
+        "retain_until": nullable("string"), "merged_into": nullable("string"), "absorbed": array(string()),
+        "erasure": orNull(
+            object([
+                "reason": string(), "at": time, "scopes": array(string()), "tax_kept_until": nullable("string"),
+                "backups_expire": string(),
+            ])),
+        "created_at": time, "updated_at": time,
     ]
 
     static let locationMembers: JSONObject = [

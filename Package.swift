@@ -91,7 +91,7 @@ let package = Package(
         shared("JSON", []),
         shared("EventSourcing", ["JSON"]),
         shared("Events", ["EventSourcing", "JSON"]),
-        shared("Documents", ["EventSourcing", "JSON"]),
+        shared("Documents", ["EventSourcing", "Events", "JSON"]),
 
         // Shared: the database, the outside and the process.
         shared("Postgres", ["CLibpq", deque, logging]),
@@ -150,7 +150,7 @@ let package = Package(
             tests("JSON", ["JSON"]),
             tests("EventSourcing", ["EventSourcing", "JSON"]),
             tests("Events", ["Events", "EventSourcing", "JSON"], resources: [.copy("Fixtures")]),
-            tests("Documents", ["Documents", "EventSourcing", "JSON"]),
+            tests("Documents", ["Documents", "EventSourcing", "Events", "JSON"]),
             tests("Postgres", ["Postgres", "TestSupport", logging]),
             tests("Database", ["EventSourcing", "EventStore", "Postgres", "TestSupport", logging]),
             .executableTarget(

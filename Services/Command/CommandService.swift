@@ -43,8 +43,10 @@ public enum CommandService {
             executor: executor, fingerprints: Fingerprints(key: configuration.fingerprintKey?.reveal() ?? []),
             tokens: PositionTokens(pool: pool, shard: configuration.shard), queryURL: configuration.queryURL ?? "")
         let files = ImportFiles(pool: pool)
+        let skus = SKUSupply(sequences: Sequences(pool: pool), reader: reader)
         let router = router(
-            ItemRoutes(api: api), ListingRoutes(api: api), ImportRoutes(api: api, files: files, runner: runner),
+            ItemRoutes(api: api), ItemFactRoutes(api: api, skus: skus), ListingRoutes(api: api),
+            IntakeRoutes(api: api, pool: pool, skus: skus), ImportRoutes(api: api, files: files, runner: runner),
             TenantRoutes(api: api, pool: pool, directory: directory, shard: configuration.shard))
 
         environment.health.register("database") { await DatabaseHealth.check(pool) }
@@ -60,11 +62,14 @@ public enum CommandService {
     }
 
     static func router(
-        _ items: ItemRoutes, _ listings: ListingRoutes, _ imports: ImportRoutes, _ tenants: TenantRoutes
+        _ items: ItemRoutes, _ facts: ItemFactRoutes, _ listings: ListingRoutes, _ intakes: IntakeRoutes,
+        _ imports: ImportRoutes, _ tenants: TenantRoutes
     ) -> EdgeRouter {
         let router = Edge.makeRouter()
         items.add(to: router)
+        facts.add(to: router)
         listings.add(to: router)
+        intakes.add(to: router)
         imports.add(to: router)
         tenants.add(to: router)
         CommandDescription.service.add(to: router)

@@ -25,4 +25,10 @@ public struct CalendarDays: Sendable {
         let day = calendar.date(byAdding: .day, value: -days, to: noon) ?? noon
         return Timestamp(seconds: Int64(calendar.startOfDay(for: day).timeIntervalSince1970))
     }
+
+    /// The year and the month of the local day of `time`.
+    public func month(of time: Timestamp) -> (year: Int, month: Int) {
+        let second = Date(timeIntervalSince1970: (Double(time.microseconds) / 1_000_000).rounded(.down))
+        return (calendar.component(.year, from: second), calendar.component(.month, from: second))
+    }
 }

@@ -25,8 +25,10 @@ import Testing
             tokens: PositionTokens(pool: pool, shard: "main"), queryURL: "http://query.test")
         let runner = ImportRunner(
             executor: executor, reader: reader, pool: pool, configuration: database, logger: logger)
+        let skus = SKUSupply(sequences: Sequences(pool: pool), reader: reader)
         return CommandService.router(
-            ItemRoutes(api: api), ListingRoutes(api: api),
+            ItemRoutes(api: api), ItemFactRoutes(api: api, skus: skus), ListingRoutes(api: api),
+            IntakeRoutes(api: api, pool: pool, skus: skus),
             ImportRoutes(api: api, files: ImportFiles(pool: pool), runner: runner),
             TenantRoutes(api: api, pool: pool, directory: TenantDirectory(pool: pool), shard: "main"))
     }

@@ -18,7 +18,7 @@ package struct StoredFold: Sendable {
 
     /// The categories of this program's streams.
     package static let categories = [
-        Item.category, Listing.category, TenantAccount.category, Import.category,
+        Item.category, Listing.category, TenantAccount.category, Import.category, Intake.category,
     ]
 
     private var stream: any StreamFolding
@@ -30,6 +30,7 @@ package struct StoredFold: Sendable {
         case Listing.category: stream = StreamFold<Listing, ListingEvent>()
         case TenantAccount.category: stream = StreamFold<TenantAccount, TenantEvent>()
         case Import.category: stream = StreamFold<Import, ImportEvent>()
+        case Intake.category: stream = StreamFold<Intake, IntakeEvent>()
         default: return nil
         }
     }

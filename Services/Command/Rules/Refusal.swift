@@ -59,4 +59,6 @@ enum ClaimKind {
     /// The key of an imported variant, held for ever by its item and by its listing.
     static let importItem = "import_item"
     static let importListing = "import_listing"
+    /// `<consignor uuid>/<item or intake uuid>`, held while what a consignor brought is in the tenant's custody.
+    static let custody = "custody"
 }

@@ -16,7 +16,7 @@ enum ItemsProjection: Projection {
     }
 
     static let name = "items"
-    static let foldVersion = 1
+    static let foldVersion = 2
     static let empty = Group()
 
     static func group(of event: LogEvent) -> UUID? {

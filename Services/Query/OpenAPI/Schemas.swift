@@ -6,7 +6,7 @@ import JSON
 enum Schemas: APIWords {
     static let all: JSONObject = [
         "Money": object(["amount": ["type": "integer", "description": "minor units"], "currency": string("ISO 4217")]),
-        "Item": object(itemMembers, optional: ["sku"]),
+        "Item": object(itemMembers, optional: Set(itemFacts.keys + ["sku"])),
         "Listing": object(listingMembers, optional: ["sku"]),
         "Import": object(importMembers),
         "Tenant": object(tenantMembers),
@@ -31,7 +31,16 @@ enum Schemas: APIWords {
         [
             "id": string("item_…"), "version": ["type": "integer"],
             "status": choice(ItemStatus.allCases.map(\.rawValue)),
-        ] + fields + ["created_at": time, "updated_at": time]
+        ] + fields + itemFacts + ["created_at": time, "updated_at": time]
+
+    /// For members only.
+    private static let itemFacts: JSONObject = [
+        "custody": choice([
+            "expected", "in_house", "at_authenticator", "at_repair", "in_transit", "with_buyer",
+            "returned_to_consignor", "lost", "damaged", "disposed",
+        ]), "location_id": nullable("string"), "title_holder": choice(["consignor", "store", "sold"]),
+        "allocation": choice(["free", "held", "sold"]), "consignor_id": nullable("string"),
+    ]
 
     static let listingMembers: JSONObject =
         [

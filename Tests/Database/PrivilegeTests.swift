@@ -21,6 +21,7 @@ import Testing
         "main.claims": ["append": "SID", "command": "S", "operator": "S"],
         "main.outbox": ["append": "SIu", "query": "s", "worker": "SU", "operator": "S"],
         "main.due_intents": ["append": "SI", "worker": "SI", "operator": "S"],
+        "main.sequences": ["append": "SIU", "operator": "S"],
         "main.import_chunks": ["append": "SID", "command": "S"],
         "main.import_lines": ["append": "SI", "command": "S", "query": "S", "operator": "S"],
         "main.generations": all("S", "projector", "query", "operator", "append"),

@@ -71,7 +71,8 @@ enum Intake: Aggregate {
         let intake = try existing(state)
         guard intake.stage == .open else { throw .notOpen(intake.stage) }
         for (index, entry) in entries.enumerated() { try check(entry.acquisition, "/items/\(index)", terms) }
-        return try fitting(stamp.facts(.itemsAdded(IntakeItemsAdded(entries: entries))), intake)
+        let new = entries.filter { intake.place(of: $0.itemID) == nil }
+        return new.isEmpty ? [] : try fitting(stamp.facts(.itemsAdded(IntakeItemsAdded(entries: new))), intake)
     }
 
     /// Until it is decided about, what was entered can be put right.

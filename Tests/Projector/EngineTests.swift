@@ -62,8 +62,12 @@ import Testing
                     rest = rest.dropFirst(count)
                 }
                 try await eventually { try await harness.reached(story.head) }
-                for projection in ["items", "listings"] {
-                    _ = try await harness.administrator.query("SELECT main.create_generation(\(projection), 1)")
+                for (projection, fold) in [
+                    (ItemsProjection.name, ItemsProjection.foldVersion),
+                    (ListingsProjection.name, ListingsProjection.foldVersion),
+                ] {
+                    _ = try await harness.administrator.query(
+                        "SELECT main.create_generation(\(projection), \(Int32(fold)))")
                 }
                 try await eventually { try await harness.reached(story.head, 2) }
             }

@@ -75,7 +75,7 @@ struct ItemFactRoutes {
         let tenant = try context.require(.itemsWrite)
         let stamp = Stamp(id: try context.id("id", prefix: Item.prefix), at: context.receivedAt)
         let body = try await request.jsonObject(allowEmpty: true)
-        _ = try fields(body, ItemFactFields.reinstate)
+        try fields(body, IntakeFields.nothing)
         var given = GivenSKUs()
         return try await api.answer(
             request, context, tenant.id, body: body.bytes, on: StreamID(Item.self, stamp.id),

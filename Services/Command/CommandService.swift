@@ -46,7 +46,8 @@ public enum CommandService {
         let skus = SKUSupply(sequences: Sequences(pool: pool), reader: reader)
         let router = router(
             ItemRoutes(api: api), ItemFactRoutes(api: api, skus: skus), ListingRoutes(api: api),
-            IntakeRoutes(api: api, pool: pool, skus: skus), ImportRoutes(api: api, files: files, runner: runner),
+            IntakeRoutes(api: api, pool: pool, skus: skus), StocktakeRoutes(api: api),
+            ImportRoutes(api: api, files: files, runner: runner),
             TenantRoutes(api: api, pool: pool, directory: directory, shard: configuration.shard))
 
         environment.health.register("database") { await DatabaseHealth.check(pool) }
@@ -63,13 +64,14 @@ public enum CommandService {
 
     static func router(
         _ items: ItemRoutes, _ facts: ItemFactRoutes, _ listings: ListingRoutes, _ intakes: IntakeRoutes,
-        _ imports: ImportRoutes, _ tenants: TenantRoutes
+        _ stocktakes: StocktakeRoutes, _ imports: ImportRoutes, _ tenants: TenantRoutes
     ) -> EdgeRouter {
         let router = Edge.makeRouter()
         items.add(to: router)
         facts.add(to: router)
         listings.add(to: router)
         intakes.add(to: router)
+        stocktakes.add(to: router)
         imports.add(to: router)
         tenants.add(to: router)
         CommandDescription.service.add(to: router)

@@ -28,7 +28,7 @@ import Testing
         let skus = SKUSupply(sequences: Sequences(pool: pool), reader: reader)
         return CommandService.router(
             ItemRoutes(api: api), ItemFactRoutes(api: api, skus: skus), ListingRoutes(api: api),
-            IntakeRoutes(api: api, pool: pool, skus: skus),
+            IntakeRoutes(api: api, pool: pool, skus: skus), StocktakeRoutes(api: api),
             ImportRoutes(api: api, files: ImportFiles(pool: pool), runner: runner),
             TenantRoutes(api: api, pool: pool, directory: TenantDirectory(pool: pool), shard: "main"))
     }

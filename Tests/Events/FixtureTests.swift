@@ -26,6 +26,7 @@ private struct Fixture: CustomStringConvertible, Sendable {
 /// Every context's events.
 private let contexts: [any StorableEvent.Type] = [
     ItemEvent.self, ListingEvent.self, TenantEvent.self, ImportEvent.self, IntakeEvent.self,
+    StocktakeEvent.self,
 ]
 
 private func context(of type: String) -> (any StorableEvent.Type)? {
@@ -47,6 +48,7 @@ private func decode<E: StorableEvent>(_ event: E.Type, _ fixture: Fixture, _ jso
             "ItemReceived", "ProductUpdated", "ProductDeleted", "ItemMoved", "ItemCustodyChanged",
             "ItemTitleTransferred", "ItemAllocationChanged", "ItemWithdrawn", "ItemReinstated",
         ],
+        "stocktake": ["StocktakeOpened", "StocktakeScanned", "StocktakeClosed", "StocktakeCancelled"],
         "intake": [
             "IntakeOpened", "IntakeItemsAdded", "IntakeItemChanged", "IntakeItemRemoved", "IntakeSubmitted",
             "IntakeItemAccepted", "IntakeItemRejected", "IntakeItemSettled", "IntakeItemSentToAuthenticator",

@@ -133,6 +133,23 @@ import Testing
             #expect(moved["events"][0]?["type"] == "ItemMoved")
             #expect(try await instance.write("POST", "/v1/items/\(ids[0])/move", move)["events"] == [])
             #expect(try await Self.item(ids[0], after: moved, instance)["location_id"].stringValue == other)
+
+            // Everything at the location is looked at: one is missing, the one that was moved lies here after all.
+            let stocktake = try await instance.write("POST", "/v1/stocktakes", ["location_id": .string(location)])
+            let stocktakePath = "/v1/stocktakes/\(stocktake["id"].stringValue ?? "")"
+            let codes = [ids[0]] + skus[1..<7] + [ids[10], "nobody's"]
+            let seen = try await instance.write(
+                "POST", "\(stocktakePath)/scans", ["codes": .array(codes.map(JSONValue.string))])
+            #expect(seen["unknown"] == ["nobody's"])
+            let closed = try await instance.write("POST", "\(stocktakePath)/close")
+            #expect(
+                closed["events"].arrayValue?.map { $0["type"] } == [
+                    "StocktakeClosed", "ItemCustodyChanged", "ItemMoved",
+                ])
+            #expect(try await instance.write("POST", "\(stocktakePath)/close")["events"] == [])
+            #expect(try await Self.item(ids[7], after: closed, instance)["status"] == "lost")
+            #expect(try await Self.item(ids[0], after: closed, instance)["location_id"].stringValue == location)
+            #expect(try await Self.custody(instance).count == 8)
             try await Self.verified(instance)
         }
     }

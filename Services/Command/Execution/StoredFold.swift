@@ -19,6 +19,7 @@ package struct StoredFold: Sendable {
     /// The categories of this program's streams.
     package static let categories = [
         Item.category, Listing.category, TenantAccount.category, Import.category, Intake.category,
+        Stocktake.category,
     ]
 
     private var stream: any StreamFolding
@@ -30,6 +31,7 @@ package struct StoredFold: Sendable {
         case Listing.category: stream = StreamFold<Listing, ListingEvent>()
         case TenantAccount.category: stream = StreamFold<TenantAccount, TenantEvent>()
         case Import.category: stream = StreamFold<Import, ImportEvent>()
+        case Stocktake.category: stream = StreamFold<Stocktake, StocktakeEvent>()
         case Intake.category: stream = StreamFold<Intake, IntakeEvent>()
         default: return nil
         }

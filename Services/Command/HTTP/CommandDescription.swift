@@ -10,7 +10,7 @@ enum CommandDescription: APIWords {
             Writes. Each is one intent: whole or not at all, decided once under its Idempotency-Key. Errors are problem \
             documents (RFC 9457), with all field errors at once.
             """,
-        paths: ItemDescription.paths + ListingDescription.paths + IntakeDescription.paths + ImportDescription.paths + TenantDescription.paths,
+        paths: ItemDescription.paths + ListingDescription.paths + IntakeDescription.paths + StocktakeDescription.paths + ImportDescription.paths + TenantDescription.paths,
         schemas: schemas + ItemDescription.schemas + ListingDescription.schemas + IntakeDescription.schemas + TenantDescription.schemas)
 
     private static let schemas: JSONObject = [

@@ -14,6 +14,7 @@ extension Problem {
         case Item.Refused.unknown, Item.Refused.deleted: self.init(.notFound, "there is no such item")
         case Listing.Refused.unknown: self.init(.notFound, "there is no such listing")
         case Intake.Refused.unknown: self.init(.notFound, "there is no such intake")
+        case Stocktake.Refused.unknown: self.init(.notFound, "there is no such stock-take")
         case Import.Refused.unknown: self.init(.notFound, "there is no such import")
         case TenantAccount.Refused.keyUnknown: self.init(.notFound, "there is no such key")
         case let refusal as any Refusal: self.init(.refused, refusal)

@@ -103,21 +103,22 @@ enum Item: Aggregate {
 
     static func claims(before: State, after: State) -> [Claim] {
         var claims: [Claim] = []
-        let held = before.flatMap { $0.isDeleted ? nil : $0.sku }
-        let wanted = after.flatMap { $0.isDeleted ? nil : $0.sku }
-        if held != wanted {
-            if let held { claims.append(.release(kind: ClaimKind.sku, value: held)) }
-            if let wanted { claims.append(.take(kind: ClaimKind.sku, value: wanted)) }
-        }
+        claims += exchange(
+            ClaimKind.sku, before.flatMap { $0.isDeleted ? nil : $0.sku },
+            for: after.flatMap { $0.isDeleted ? nil : $0.sku })
         if before == nil, let key = after?.importKey { claims.append(.take(kind: ClaimKind.importItem, value: key)) }
-        if before?.custodyClaim != after?.custodyClaim {
-            if let held = before?.custodyClaim { claims.append(.release(kind: ClaimKind.custody, value: held)) }
-            if let wanted = after?.custodyClaim { claims.append(.take(kind: ClaimKind.custody, value: wanted)) }
-        }
+        claims += exchange(ClaimKind.custody, before?.custodyClaim, for: after?.custodyClaim)
+        claims += exchange(ClaimKind.atLocation, before?.locationClaim, for: after?.locationClaim)
         if let after, after.isDeleted, before?.isDeleted != true {
             claims.append(.absent(kind: ClaimKind.openListing, prefix: after.id.claimed + "/"))
         }
         return claims
+    }
+
+    private static func exchange(_ kind: String, _ held: String?, for wanted: String?) -> [Claim] {
+        guard held != wanted else { return [] }
+        let release = held.map { Claim.release(kind: kind, value: $0) }
+        return [release, wanted.map { .take(kind: kind, value: $0) }].compactMap(\.self)
     }
 
     static func encode(_ state: State) -> [UInt8] { state?.bytes ?? [] }

@@ -35,7 +35,7 @@ extension Item {
 
     static func move(_ intent: Move, _ stamp: Stamp, _ state: State) throws(Refused) -> [Event] {
         let item = try existing(state)
-        guard item.custody == .inHouse else { throw .custody(item.custody, not: .inHouse) }
+        guard item.custody.isInHouse else { throw .custody(item.custody, not: .inHouse) }
         guard item.locationID != intent.locationID else { return [] }
         return stamp.facts(.moved(ItemMoved(locationID: intent.locationID, stocktakeID: intent.stocktakeID)))
     }

@@ -55,6 +55,9 @@ struct TransitionTable<Fact: Hashable & CaseIterable & Sendable>: Sendable {
 }
 
 extension ItemCustody {
+    /// Where it is in the house can be said.
+    var isInHouse: Bool { self == .inHouse || self == .damaged }
+
     /// The tenant answers for the item: it has it, or had it brought to somebody.
     var isAnsweredFor: Bool {
         switch self {
@@ -73,6 +76,12 @@ extension ItemCustody {
 }
 
 extension ItemRecord {
+    /// `<location uuid>/<item uuid>` while it is there.
+    var locationClaim: String? {
+        guard let locationID, !isDeleted, custody.isInHouse else { return nil }
+        return "\(locationID.claimed)/\(id.claimed)"
+    }
+
     /// `<consignor uuid>/<item uuid>` while a consignor's item, sold or not, is in the tenant's custody.
     var custodyClaim: String? {
         guard let consignorID, !isDeleted, custody.isAnsweredFor,

@@ -59,6 +59,8 @@ enum ClaimKind {
     /// The key of an imported variant, held for ever by its item and by its listing.
     static let importItem = "import_item"
     static let importListing = "import_listing"
+    /// `<location uuid>/<item uuid>`, held by the item while it is there.
+    static let atLocation = "at_location"
     /// `<consignor uuid>/<item or intake uuid>`, held while what a consignor brought is in the tenant's custody.
     static let custody = "custody"
 }

@@ -176,11 +176,12 @@ private func custody(_ custody: ItemCustody, at location: UUID? = nil, by custod
         let taken = Claim.take(kind: "custody", value: claim)
         let released = Claim.release(kind: "custody", value: claim)
         let received = Item.fold([consigned])
-        #expect(Item.claims(before: nil, after: received) == [taken])
-        #expect(Item.claims(before: nil, after: Item.fold([own])) == [])
-        func after(_ events: [Item.Event]) -> [Claim] {
-            Item.claims(before: received, after: Item.fold(events, from: received))
+        func custody(_ before: Item.State, _ after: Item.State) -> [Claim] {
+            Item.claims(before: before, after: after).filter { [taken, released].contains($0) }
         }
+        #expect(custody(nil, received) == [taken])
+        #expect(Item.claims(before: nil, after: Item.fold([own])) == [])
+        func after(_ events: [Item.Event]) -> [Claim] { custody(received, Item.fold(events, from: received)) }
         for custody in [ItemCustody.returnedToConsignor, .lost, .disposed] { #expect(after([gone(custody)]) == [released]) }
         for custody in [ItemCustody.atRepair, .damaged, .inTransit] { #expect(after([gone(custody)]) == []) }
         #expect(after(sold) == [])
@@ -189,6 +190,19 @@ private func custody(_ custody: ItemCustody, at location: UUID? = nil, by custod
         #expect(
             after([fact(.titleTransferred(ItemTitleTransferred(title: .store)))] + sold) == [released])
         let lost = Item.fold([gone(.lost)], from: received)
-        #expect(Item.claims(before: lost, after: Item.fold([gone(.inHouse)], from: lost)) == [taken])
+        #expect(custody(lost, Item.fold([gone(.inHouse)], from: lost)) == [taken])
+    }
+
+    @Test func `an item says where in the house it is, for as long as it is there`() {
+        func claim(_ place: UUID) -> String { "\(place.claimed)/\(itemID.claimed)" }
+        let received = Item.fold([fact(.received(ItemReceived(title: "Bag", condition: "good", locationID: shelf)))])
+        #expect(Item.claims(before: nil, after: received) == [.take(kind: "at_location", value: claim(shelf))])
+        let moved = Item.fold([fact(.moved(ItemMoved(locationID: cellar)))], from: received)
+        #expect(
+            Item.claims(before: received, after: moved) == [
+                .release(kind: "at_location", value: claim(shelf)), .take(kind: "at_location", value: claim(cellar)),
+            ])
+        let lost = Item.fold([gone(.lost)], from: moved)
+        #expect(Item.claims(before: moved, after: lost) == [.release(kind: "at_location", value: claim(cellar))])
     }
 }

@@ -69,6 +69,6 @@ import Testing
         }
         let others = StoredFold(category: "moon")
         #expect(others == nil)
-        #expect(Set(StoredFold.categories) == ["item", "listing", "tenant", "import", "intake"])
+        #expect(Set(StoredFold.categories) == ["item", "listing", "tenant", "import", "intake", "stocktake"])
     }
 }

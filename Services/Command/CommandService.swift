@@ -48,7 +48,8 @@ public enum CommandService {
             ItemRoutes(api: api), ItemFactRoutes(api: api, skus: skus), ListingRoutes(api: api),
             IntakeRoutes(api: api, pool: pool, skus: skus), StocktakeRoutes(api: api),
             ImportRoutes(api: api, files: files, runner: runner),
-            TenantRoutes(api: api, pool: pool, directory: directory, shard: configuration.shard))
+            TenantRoutes(api: api, pool: pool, directory: directory, shard: configuration.shard),
+            LocationRoutes(api: api))
 
         environment.health.register("database") { await DatabaseHealth.check(pool) }
         return [
@@ -64,7 +65,7 @@ public enum CommandService {
 
     static func router(
         _ items: ItemRoutes, _ facts: ItemFactRoutes, _ listings: ListingRoutes, _ intakes: IntakeRoutes,
-        _ stocktakes: StocktakeRoutes, _ imports: ImportRoutes, _ tenants: TenantRoutes
+        _ stocktakes: StocktakeRoutes, _ imports: ImportRoutes, _ tenants: TenantRoutes, _ locations: LocationRoutes
     ) -> EdgeRouter {
         let router = Edge.makeRouter()
         items.add(to: router)
@@ -74,6 +75,7 @@ public enum CommandService {
         stocktakes.add(to: router)
         imports.add(to: router)
         tenants.add(to: router)
+        locations.add(to: router)
         CommandDescription.service.add(to: router)
         return router
     }

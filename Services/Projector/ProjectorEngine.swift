@@ -35,7 +35,7 @@ struct ProjectorEngine: Sendable {
     }
 
     /// The projections of this program.
-    static let all: [any Projection.Type] = [ItemsProjection.self, ListingsProjection.self]
+    static let all: [any Projection.Type] = [ItemsProjection.self, ListingsProjection.self] + Records.projections
 
     let settings: Settings
     let database: PostgresConfiguration

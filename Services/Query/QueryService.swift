@@ -1,3 +1,4 @@
+import Documents
 import Edge
 import EventSourcing
 import Identity
@@ -9,7 +10,7 @@ public import ServiceLifecycle
 /// The query service: every GET, and nothing else. It reads and never writes.
 public enum QueryService {
     /// The oldest schema of the database that this program can read.
-    static let oldestSchema = 11
+    static let oldestSchema = 15
 
     /// How long events may wait for a projection before the service says that it is not ready.
     static let mostLag: Duration = .seconds(60)
@@ -77,6 +78,9 @@ public enum QueryService {
         }
         ItemRoutes(documents: documents(Items.resource)).add(to: router)
         ListingRoutes(documents: documents(Listings.resource)).add(to: router)
+        RecordRoutes(LocationRecord.self, documents).add(to: router)
+        RecordRoutes(IntakeRecord.self, documents).add(to: router)
+        RecordRoutes(StocktakeRecord.self, documents).add(to: router)
         SwitchRoutes(switches: switches).add(to: router)
         ImportRoutes(pool: pool, standpoints: standpoints).add(to: router)
         TenantRoutes(pool: pool, standpoints: standpoints).add(to: router)

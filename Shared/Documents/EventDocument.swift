@@ -34,7 +34,7 @@ public struct EventDocument: Sendable {
 
     /// Members of payloads that no reader sees, by stored event name. The view `history` leaves them out already;
     /// this keeps it so where the log is read another way.
-    private static let secrets: [String: [String]] = ["KeyCreated": ["hash"]]
+    private static let secrets: [String: [String]] = ["KeyCreated": ["hash"], "KeyRotated": ["hash"]]
 
     public func write(to writer: inout JSONWriter) {
         writer.beginObject()

@@ -53,6 +53,12 @@ public enum SearchText {
         var texts = [item.title, item.brand, item.category, item.size, item.color, item.material].compactMap(\.self)
         for (name, value) in item.attributes where name != "internal" { texts += strings(in: value) }
         if let description = item.description { texts.append(description) }
+        return words(of: texts)
+    }
+
+    /// The distinct words of texts, of the first ones where they are too many; sorted in the same way.
+    public static func words(of texts: [String?]) -> [String] {
+        let texts = texts.compactMap(\.self)
         var words: Set<String> = []
         for text in texts {
             for word in fold(text) where words.count < maximumWords { words.insert(word) }

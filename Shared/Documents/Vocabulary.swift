@@ -42,3 +42,7 @@ public enum ImportStatus: String, CaseIterable, Sendable {
 public enum ImportOutcome: String, CaseIterable, Sendable {
     case created, changed, unchanged, rejected, noted
 }
+
+public enum LocationKind: String, CaseIterable, Sendable {
+    case store, warehouse, workshop, other
+}

@@ -90,6 +90,17 @@ public struct PayloadReader: Sendable {
         return money
     }
 
+    /// A postal address, canonical; nil when absent.
+    public func address(_ name: String) throws(EventDecodingError) -> JSONValue? {
+        guard let reader = try nested(name) else { return nil }
+        var address: JSONObject = [:]
+        for member in ["name", "postal_code", "city", "region", "country"] {
+            address[member] = try reader.optionalString(member).map(JSONValue.string)
+        }
+        address["lines"] = .strings(try reader.strings("lines"))
+        return .object(address.canonical)
+    }
+
     /// The UUID of a TypeID with this prefix.
     public func id(_ name: String, prefix: String) throws(EventDecodingError) -> UUID {
         try required(name) { $0.stringValue.flatMap { TypeID.uuid(of: $0, prefix: prefix) } }

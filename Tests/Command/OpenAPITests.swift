@@ -30,7 +30,8 @@ import Testing
             ItemRoutes(api: api), ItemFactRoutes(api: api, skus: skus), ListingRoutes(api: api),
             IntakeRoutes(api: api, pool: pool, skus: skus), StocktakeRoutes(api: api),
             ImportRoutes(api: api, files: ImportFiles(pool: pool), runner: runner),
-            TenantRoutes(api: api, pool: pool, directory: TenantDirectory(pool: pool), shard: "main"))
+            TenantRoutes(api: api, pool: pool, directory: TenantDirectory(pool: pool), shard: "main"),
+            LocationRoutes(api: api))
     }
 
     private static let document = APIDocument(CommandDescription.service.document)

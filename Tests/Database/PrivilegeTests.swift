@@ -33,6 +33,9 @@ import Testing
         "main.checkpoints": ["projector": "SID", "query": "S", "operator": "S"],
         "main.changes": ["projector": "SIUD", "operator": "S", "append": "S"],
         "main.items_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
+        "main.locations_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
+        "main.intakes_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
+        "main.stocktakes_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
         "main.listings_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
         "main.history": ["query": "S", "append": "SIUDT"],
     ]

@@ -25,7 +25,7 @@ private struct Fixture: CustomStringConvertible, Sendable {
 
 /// Every context's events.
 private let contexts: [any StorableEvent.Type] = [
-    ItemEvent.self, ListingEvent.self, TenantEvent.self, ImportEvent.self, IntakeEvent.self,
+    ItemEvent.self, ListingEvent.self, TenantEvent.self, ImportEvent.self, LocationEvent.self, IntakeEvent.self,
     StocktakeEvent.self,
 ]
 
@@ -60,7 +60,9 @@ private func decode<E: StorableEvent>(_ event: E.Type, _ fixture: Fixture, _ jso
         ],
         "tenant": [
             "TenantCreated", "MemberAdded", "MemberChanged", "MemberRemoved", "KeyCreated", "KeyRevoked",
+            "KeyChanged", "KeyRotated", "TenantSettingsChanged",
         ],
+        "location": ["LocationOpened", "LocationChanged", "LocationClosed"],
         "import": ["ImportRequested", "ImportStarted", "ImportCompleted", "ImportFailed"],
     ]
 

@@ -12,10 +12,12 @@ import Testing
             members: [
                 "anna": .init(name: "Anna", permissions: [.all]),
                 "jan": .init(permissions: [.itemsWrite, "future:verb"]),
+                "ola": .init(role: "intake", permissions: []), "zen": .init(role: "of the future", permissions: []),
             ],
             keys: [
                 "k1": .init(kind: .publishable, name: "Shop", hash: "aa", allowedOrigins: ["https://shop.example"]),
                 "k2": .init(kind: .secret, hash: "bb", permissions: [.offersCreate], isRevoked: true),
+                "k3": .init(kind: .secret, hash: "cc", expiresAt: Timestamp(seconds: 1_800_000_000)),
             ])
     }
 
@@ -30,6 +32,21 @@ import Testing
         let again = try TenantRecord(stored: record.bytes)
 
         #expect(again.bytes == record.bytes)
+    }
+
+    @Test func `a role grants what it stands for, and one that this program does not know nothing`() throws {
+        let again = try TenantRecord(stored: try record().bytes)
+
+        #expect(again.members["ola"]?.allowed.allows(.intakesWrite) == true)
+        #expect(again.members["ola"]?.allowed.allows(.payoutsWrite) == false)
+        #expect(again.members["zen"]?.role == "of the future")
+        #expect(again.members["zen"]?.allowed == [])
+    }
+
+    @Test func `an expiry that cannot be read makes no key of one that has ended`() throws {
+        let text = String(decoding: try record().bytes, as: UTF8.self).replacing("2027-01-15", with: "someday")
+
+        #expect(throws: UnreadableTenant(field: "keys.expires_at")) { try TenantRecord(stored: Array(text.utf8)) }
     }
 
     @Test func `a permission this program does not know is kept`() throws {

@@ -18,7 +18,7 @@ struct GroupedLogTests {
             #expect(try await harness.grouped(.all, through: 3900).isSame(as: expected))
 
             let splits = try await GroupedLog.splits(
-                5, shard: .main, connection: harness.administrator, through: 3900)
+                5, of: .items, shard: .main, connection: harness.administrator, through: 3900)
             #expect(splits.count == 4)
             var together: [Grouped] = []
             for (after, through) in zip([nil] + splits, splits + [nil]) {
@@ -78,7 +78,8 @@ struct GroupedLogTests {
         try await Harness.with { harness in
             let groups = try await harness.grouped(.all, through: 0)
             #expect(groups.isEmpty)
-            let splits = try await GroupedLog.splits(4, shard: .main, connection: harness.administrator, through: 0)
+            let splits = try await GroupedLog.splits(
+                4, of: .items, shard: .main, connection: harness.administrator, through: 0)
             #expect(splits.isEmpty)
         }
     }
@@ -90,7 +91,7 @@ struct GroupedLogTests {
             switch event.payload {
             case .item: id = event.stream.id
             case .listing(let listing): id = listing.itemID
-            case .unread, .unreadable: continue
+            case .record, .unread, .unreadable: continue
             }
             groups[GroupKey(tenant: event.tenant, id: id), default: []].append(event)
         }
@@ -119,7 +120,7 @@ extension Harness {
     ) async throws -> [Grouped] {
         let connection = try await database.connect(as: "closter_projector")
         var log = GroupedLog(
-            shard: .main, connection: connection, range: range, through: position, skipping: skipped)
+            .items, shard: .main, connection: connection, range: range, through: position, skipping: skipped)
         var groups: [Grouped] = []
         do {
             while let (key, events) = try await log.next() { groups.append(Grouped(key: key, events: events)) }

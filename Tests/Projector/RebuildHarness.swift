@@ -91,6 +91,7 @@ extension Harness {
 enum NewerListings: Projection {
     static let name = ListingsProjection.name
     static let foldVersion = ListingsProjection.foldVersion + 1
+    static let source = ListingsProjection.source
     static let empty = ListingsProjection.empty
     static let groupColumn = ListingsProjection.groupColumn
     static let memory = ListingsProjection.memory

@@ -85,7 +85,7 @@ import Testing
             try await harness.request("listings", batch: 10, workers: 1)
             try await harness.withStore { store in
                 let open = try #require(try await store.connection.query(RebuildStore.open("listings", .main)).first)
-                try await store.begin(try RebuildStore.rebuild(open), foldVersion: 1)
+                try await store.begin(try RebuildStore.rebuild(open), foldVersion: 1, of: .items)
                 let rebuild = try await store.reload(try RebuildStore.rebuild(open))
                 let part = try #require(try await store.parts(rebuild).first)
                 let fill = PartFill<ListingsProjection>(

@@ -34,6 +34,12 @@ struct Story {
             tenant, StreamID(category: "listing", id: id), change.type, change.schema, change.bytes, .listing(change))
     }
 
+    mutating func location(_ id: UUID, _ change: LocationEvent, tenant: TenantID = tenant) {
+        append(
+            tenant, StreamID(category: "location", id: id), change.type, change.schema, change.bytes,
+            .record(StreamEvent(event: change)))
+    }
+
     /// An event that no projection reads.
     mutating func other(_ category: String, _ type: String, tenant: TenantID = tenant) {
         append(tenant, StreamID(category: category, id: tenant.uuid), type, 1, Array("{}".utf8), .unread)
@@ -48,7 +54,7 @@ struct Story {
         let json = item.map { #"{"item_id":"\#(TypeID(prefix: "item", uuid: $0))"}"# } ?? "{}"
         append(
             tenant, StreamID(category: category, id: id), type, 1, Array(json.utf8),
-            .unreadable(group: category == "item" ? id : item, reason: "broken"))
+            .unreadable(group: category == "listing" ? item : id, reason: "broken"))
     }
 
     private mutating func append(

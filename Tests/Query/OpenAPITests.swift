@@ -72,11 +72,13 @@ import Testing
                 let parameters = operations["get"]?["parameters"]?.arrayValue ?? []
                 let query = parameters.filter { $0["in"] == "query" }.compactMap { $0["name"]?.stringValue }
                 // A value that no parameter takes: a known one complains of the value or goes on.
-                let path = path.replacing("{category}", with: "item").replacing("{correlation_id}", with: UUID().text)
+                let path = path.replacing("streams/{category}/{id}", with: "streams/item/\(UUID().id("item"))")
+                    .replacing("{correlation_id}", with: UUID().text)
                     .replacing(
                         "{id}",
                         with: UUID().id(
-                            path.contains("imports") ? "import" : path.contains("listings") ? "listing" : "item"))
+                            path.split(separator: "/").dropFirst().first.map { String($0.dropLast()) } ?? "")
+                    )
                 let answer = try await app.get(
                     path + "?" + (query + ["unheard_of"]).map { "\($0)=1" }.joined(separator: "&"), of: shop)
                 let unknown = (answer.json["errors"]?.arrayValue ?? []).filter { $0["code"] == "unknown_parameter" }

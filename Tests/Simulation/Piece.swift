@@ -101,6 +101,7 @@ struct Pieces: Projection {
 
     static let name = "pieces"
     static let foldVersion = 1
+    static let source = GroupSource.items
     static let empty = Group()
     static let columns: [OutputColumn<Output>] = []
     static let groupColumn = "id"

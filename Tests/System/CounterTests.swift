@@ -7,15 +7,18 @@ import Testing
 
 /// A day at the counter, over HTTP and the real programs.
 @Suite(.serialized) struct CounterTests {
-    /// A location and a consignor, as their own streams leave them.
+    private static func location(in instance: Instance) async throws -> String {
+        let code = String(UUID.version7().text.suffix(8))
+        let opened = try await instance.write(
+            "POST", "/v1/locations", ["code": .string(code), "name": "Shelf", "kind": "store"])
+        return opened["id"].stringValue ?? ""
+    }
+
+    /// Something of a category, as its own stream would leave it.
     private static func place(_ category: String, in instance: Instance) async throws -> String {
         let administrator = try await instance.database.connect()
         let id = UUID.version7()
-        let now = "2026-01-01T00:00:00.000000Z"
-        let state: JSONValue = [
-            "id": .string(id.text), "version": 1, "status": "open", "code": .string(id.text), "name": "Shelf",
-            "kind": "store", "created_at": .string(now), "updated_at": .string(now),
-        ]
+        let state: JSONValue = ["id": .string(id.text)]
         try await administrator.simple(
             """
             CREATE TABLE IF NOT EXISTS main.aggregates_\(category) PARTITION OF main.aggregates FOR VALUES IN ('\(category)')
@@ -34,14 +37,19 @@ import Testing
         (answer["items"].arrayValue ?? []).compactMap { $0.stringValue ?? $0["item_id"]?.stringValue }
     }
 
-    /// Of an item, as a member reads it after what was written.
     private static func item(
         _ id: String, after answer: Instance.Answer, _ instance: Instance
     ) async throws -> Instance.Answer {
+        try await read("/v1/items/\(id)", after: answer, instance)
+    }
+
+    /// As a member reads it after what was written.
+    private static func read(
+        _ path: String, after answer: Instance.Answer, _ instance: Instance
+    ) async throws -> Instance.Answer {
         let position = answer.headers["closter-position"] ?? ""
         return try await instance.read(
-            "/v1/items/\(id)",
-            instance.asOperator.merging(["Closter-After": position, "Prefer": "wait=10"]) { $1 })
+            path, instance.asOperator.merging(["Closter-After": position, "Prefer": "wait=10"]) { $1 })
     }
 
     private static func refusal(
@@ -57,8 +65,8 @@ import Testing
 
     @Test func `what comes in is entered, received, and becomes items that say where they are`() async throws {
         try await Instance.with { instance in
-            let location = try await Self.place("location", in: instance)
-            let other = try await Self.place("location", in: instance)
+            let location = try await Self.location(in: instance)
+            let other = try await Self.location(in: instance)
             let consignor = try await Self.place("consignor", in: instance)
             #expect(
                 try await Self.refusal(
@@ -73,7 +81,9 @@ import Testing
             let many = (1...12).map { number -> JSONValue in
                 [
                     "title": .string("Thing \(number)"), "acquisition": ["legal_basis": "agency"],
-                    "suggestions": ["title": ["source": "vision", "confidence": .number("0.5"), "decision": "accepted"]],
+                    "suggestions": [
+                        "title": ["source": "vision", "confidence": .number("0.5"), "decision": "accepted"]
+                    ],
                 ]
             }
             let key = ["Idempotency-Key": "twelve"]
@@ -113,6 +123,21 @@ import Testing
             #expect(item["title_holder"] == "consignor")
             #expect(item["status"] == "received")
 
+            let shown = try await Self.read(path, after: received, instance)
+            #expect(shown["status"] == "submitted")
+            #expect(
+                shown["items"].arrayValue?.map { $0["status"]?.stringValue } == Array(repeating: "accepted", count: 8)
+                    + ["rejected", "rejected", "at_authenticator"])
+            let listed = try await instance.read("/v1/intakes?consignor_id=\(consignor)&status=submitted&q=thing+7")
+            #expect(listed["data"].arrayValue?.count == 1)
+
+            let closedLocation = try await Self.location(in: instance)
+            _ = try await instance.write("POST", "/v1/locations/\(closedLocation)/close", ["reason": "x"])
+            #expect(
+                try await Self.refusal(
+                    "/v1/items/\(ids[0])/move", ["location_id": .string(closedLocation)], instance)
+                    == ["422", "/location_id location_closed"])
+
             // The report comes; the rest is settled, and nothing of the intake is left in custody.
             let report: JSONValue = [
                 "outcome": "authentic", "cost": ["amount": 900, "currency": "PLN"], "bearer": "consignor",
@@ -150,6 +175,11 @@ import Testing
             #expect(try await Self.item(ids[7], after: closed, instance)["status"] == "lost")
             #expect(try await Self.item(ids[0], after: closed, instance)["location_id"].stringValue == location)
             #expect(try await Self.custody(instance).count == 8)
+            let result = try await Self.read(stocktakePath, after: closed, instance)
+            #expect(result["status"] == "closed")
+            #expect(result["expected"] == 8)
+            #expect(result["missing"] == [.string(ids[7])])
+            #expect(result["elsewhere"] == [.string(ids[0])])
             try await Self.verified(instance)
         }
     }
@@ -214,7 +244,8 @@ import Testing
             let third = try await instance.write("POST", "/v1/items", ["title": "y", "condition": "good"])
             let thirdID = third["id"].stringValue ?? ""
             let given = try await instance.write("POST", "/v1/items/\(thirdID)/sku")
-            #expect(try await Self.item(thirdID, after: given, instance)["sku"].stringValue?.hasSuffix("-00003") == true)
+            #expect(
+                try await Self.item(thirdID, after: given, instance)["sku"].stringValue?.hasSuffix("-00003") == true)
             #expect(try await instance.write("POST", "/v1/items/\(thirdID)/sku")["events"] == [])
 
             // Tables and projections say the same, in lists and one by one.

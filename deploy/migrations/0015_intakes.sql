@@ -1,7 +1,9 @@
 -- Intakes and stock-takes; numbers that are given once; the fold of items tells four facts more.
 
-CREATE TABLE main.aggregates_intake PARTITION OF main.aggregates FOR VALUES IN ('intake') WITH (fillfactor = 70);
-CREATE TABLE main.aggregates_stocktake PARTITION OF main.aggregates FOR VALUES IN ('stocktake') WITH (fillfactor = 70);
+SELECT main.add_category('intake');
+SELECT main.add_category('stocktake');
+SELECT main.add_record_projection('intakes', ARRAY['location_id', 'consignor_id']);
+SELECT main.add_record_projection('stocktakes', ARRAY['location_id']);
 
 -- The next number of each of a tenant's sequences. Reserved in blocks, each in a transaction of its own: what is not used
 -- is a gap, and nothing that is appended waits here.
@@ -12,16 +14,8 @@ CREATE TABLE main.sequences (
     PRIMARY KEY (tenant_id, name)
 );
 
-DO $$
-DECLARE
-    name text;
-BEGIN
-    FOREACH name IN ARRAY ARRAY['aggregates_intake', 'aggregates_stocktake', 'sequences'] LOOP
-        EXECUTE format('ALTER TABLE main.%I ENABLE ROW LEVEL SECURITY', name);
-        EXECUTE format('ALTER TABLE main.%I FORCE ROW LEVEL SECURITY', name);
-    END LOOP;
-END;
-$$;
+ALTER TABLE main.sequences ENABLE ROW LEVEL SECURITY;
+ALTER TABLE main.sequences FORCE ROW LEVEL SECURITY;
 CREATE POLICY all_tenants ON main.sequences TO closter_append USING (true) WITH CHECK (true);
 GRANT SELECT, INSERT, UPDATE ON main.sequences TO closter_append;
 CREATE POLICY operator_read ON main.sequences FOR SELECT TO closter_operator USING (true);

@@ -29,3 +29,4 @@ extension Item: StoredAggregate {}
 extension Listing: StoredAggregate {}
 extension Import: StoredAggregate {}
 extension TenantAccount: StoredAggregate {}
+extension Location: StoredAggregate {}

@@ -18,7 +18,7 @@ package struct StoredFold: Sendable {
 
     /// The categories of this program's streams.
     package static let categories = [
-        Item.category, Listing.category, TenantAccount.category, Import.category, Intake.category,
+        Item.category, Listing.category, TenantAccount.category, Import.category, Location.category, Intake.category,
         Stocktake.category,
     ]
 
@@ -33,6 +33,7 @@ package struct StoredFold: Sendable {
         case Import.category: stream = StreamFold<Import, ImportEvent>()
         case Stocktake.category: stream = StreamFold<Stocktake, StocktakeEvent>()
         case Intake.category: stream = StreamFold<Intake, IntakeEvent>()
+        case Location.category: stream = StreamFold<Location, LocationEvent>()
         default: return nil
         }
     }

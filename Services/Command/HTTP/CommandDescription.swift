@@ -10,8 +10,10 @@ enum CommandDescription: APIWords {
             Writes. Each is one intent: whole or not at all, decided once under its Idempotency-Key. Errors are problem \
             documents (RFC 9457), with all field errors at once.
             """,
-        paths: ItemDescription.paths + ListingDescription.paths + IntakeDescription.paths + StocktakeDescription.paths + ImportDescription.paths + TenantDescription.paths,
-        schemas: schemas + ItemDescription.schemas + ListingDescription.schemas + IntakeDescription.schemas + TenantDescription.schemas)
+        paths: ItemDescription.paths + ListingDescription.paths + ImportDescription.paths + TenantDescription.paths
+            + LocationDescription.paths + IntakeDescription.paths + StocktakeDescription.paths,
+        schemas: schemas + ItemDescription.schemas + ListingDescription.schemas + TenantDescription.schemas
+            + LocationDescription.schemas + IntakeDescription.schemas)
 
     private static let schemas: JSONObject = [
         "Written": object(written),

@@ -105,7 +105,8 @@ struct ImportPlan: Equatable {
     /// The file publishes a draft and pauses what it no longer publishes. It never resumes: who paused is not for the
     /// file to know. What has ended stays so.
     private static func change(
-        _ current: Listing.State, of item: ItemRecord, base: ImportedListing?, _ variant: ImportVariant, _ context: Context
+        _ current: Listing.State, of item: ItemRecord, base: ImportedListing?, _ variant: ImportVariant,
+        _ context: Context
     ) throws -> Listed {
         var listed = Listed()
         guard let listing = current, var base, let carried = listing.importBase else { return listed }

@@ -94,11 +94,13 @@ struct ItemFactRoutes {
 /// Something that an intent names is not there.
 enum ReferenceRefusal: Refusal {
     case location(String)
+    case closed(String)
     case consignor(String)
 
     var code: String {
         switch self {
         case .location: "location_unknown"
+        case .closed: "location_closed"
         case .consignor: "consignor_unknown"
         }
     }
@@ -106,23 +108,27 @@ enum ReferenceRefusal: Refusal {
     var detail: String {
         switch self {
         case .location: "there is no such location"
+        case .closed: "the location is closed"
         case .consignor: "there is no such consignor"
         }
     }
 
     var pointer: String? {
         switch self {
-        case .location(let pointer), .consignor(let pointer): pointer
+        case .location(let pointer), .closed(let pointer), .consignor(let pointer): pointer
         }
     }
 }
 
 extension Decision {
+    /// A location that takes items.
+    ///
     /// - Parameter pointer: of the field that names it.
     mutating func requireLocation(_ id: UUID, _ pointer: String) async throws {
-        guard try await exists(StreamID(category: "location", id: id)) else {
+        guard let location = try await load(Location.self, id).state else {
             throw ReferenceRefusal.location(pointer)
         }
+        guard location.isOpen else { throw ReferenceRefusal.closed(pointer) }
     }
 
     mutating func requireConsignor(_ id: UUID, _ pointer: String) async throws {

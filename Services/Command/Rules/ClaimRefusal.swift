@@ -6,6 +6,7 @@ enum ClaimRefusal: Refusal {
     case itemSold
     /// Another import got there first; reading the state again shows what it did.
     case alreadyImported
+    case locationCodeTaken(String)
     case other(kind: String)
 
     /// - Parameter wasGuard: the claim was to be absent, not to be taken.
@@ -16,6 +17,7 @@ enum ClaimRefusal: Refusal {
             case (ClaimKind.openListing, true): .itemHasOpenListing
             case (ClaimKind.openListing, false): .itemAlreadyListed
             case (ClaimKind.soldItem, _): .itemSold
+            case (ClaimKind.locationCode, _): .locationCodeTaken(value)
             case (ClaimKind.importItem, _), (ClaimKind.importListing, _): .alreadyImported
             default: .other(kind: kind)
             }
@@ -28,6 +30,7 @@ enum ClaimRefusal: Refusal {
         case .itemAlreadyListed: "item_already_listed"
         case .itemSold: "item_sold"
         case .alreadyImported: "already_imported"
+        case .locationCodeTaken: "location_code_taken"
         case .other: "already_taken"
         }
     }
@@ -39,6 +42,7 @@ enum ClaimRefusal: Refusal {
         case .itemAlreadyListed: "the item has an open listing on this channel"
         case .itemSold: "the item was sold"
         case .alreadyImported: "the variant was imported already"
+        case .locationCodeTaken(let code): "another open location has the code \(code.quoted)"
         case .other(let kind): "another holds this \(kind)"
         }
     }
@@ -46,6 +50,7 @@ enum ClaimRefusal: Refusal {
     var pointer: String? {
         switch self {
         case .skuTaken: "/sku"
+        case .locationCodeTaken: "/code"
         case .itemAlreadyListed: "/item_id"
         case .itemHasOpenListing, .itemSold, .alreadyImported, .other: nil
         }

@@ -63,4 +63,6 @@ enum ClaimKind {
     static let atLocation = "at_location"
     /// `<consignor uuid>/<item or intake uuid>`, held while what a consignor brought is in the tenant's custody.
     static let custody = "custody"
+    /// A location's code, held while it is open.
+    static let locationCode = "location_code"
 }

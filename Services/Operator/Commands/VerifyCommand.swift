@@ -89,7 +89,7 @@ extension Verification.Result {
         lines += repairs.map { repair in
             let detail = repair.detail.map { ": \($0)" } ?? ""
             return "\(repair.outcome): projection \(repair.group.projection): \(names[repair.group.tenant]) "
-                + "\(repair.group.item)\(detail)"
+                + "\(repair.group.group)\(detail)"
         }
         if isRepair {
             if findings.groups.count == Findings.mostRepaired {
@@ -129,7 +129,7 @@ extension Verification.Result {
                 repairs.map { repair in
                     [
                         "projection": .string(repair.group.projection),
-                        "tenant": .string(names[repair.group.tenant]), "group": .string("\(repair.group.item)"),
+                        "tenant": .string(names[repair.group.tenant]), "group": .string("\(repair.group.group)"),
                         "outcome": .string(repair.outcome), "detail": repair.detail.map { .string($0) } ?? .null,
                     ]
                 }),

@@ -34,7 +34,7 @@ struct Finding: Equatable, Sendable {
     struct Group: Hashable, Sendable {
         var projection: String
         var tenant: TenantID
-        var item: TypeID
+        var group: TypeID
     }
 }
 

@@ -42,7 +42,8 @@ struct ProjectionsCheck: Sendable {
                         report(
                             Finding(
                                 place: .projection(projection), tenant: failure.tenant,
-                                id: Self.item(failure.group).description, says: "cannot be folded: \(failure.reason)"))
+                                id: TypeID(prefix: proof.groupPrefix, uuid: failure.group).description,
+                                says: "cannot be folded: \(failure.reason)"))
                     }
                     progress(projection, count)
                 }
@@ -52,8 +53,6 @@ struct ProjectionsCheck: Sendable {
             }
         }
     }
-
-    private static func item(_ group: UUID) -> TypeID { TypeID(prefix: "item", uuid: group) }
 
     private static func finding(_ difference: RowDifference, _ proof: ProjectionProof) -> Finding {
         let says =
@@ -66,7 +65,8 @@ struct ProjectionsCheck: Sendable {
             place: .projection(proof.projection), tenant: difference.tenant,
             id: TypeID(prefix: proof.rowPrefix, uuid: difference.row).description, says: says,
             group: .init(
-                projection: proof.projection, tenant: difference.tenant, item: item(difference.group)))
+                projection: proof.projection, tenant: difference.tenant,
+                group: TypeID(prefix: proof.groupPrefix, uuid: difference.group)))
     }
 
     /// Each checkpoint follows on the one before it, as far back as they are kept, and none is beyond the log.

@@ -48,12 +48,12 @@ struct RepairRequests: Sendable {
         for _ in 0..<10 {
             let rows = try await connection.query(
                 """
-                SELECT main.request_repair(\(group.projection), \(group.tenant.uuid), \(group.item.uuid),
+                SELECT main.request_repair(\(group.projection), \(group.tenant.uuid), \(group.group.uuid),
                                            'closter verify')
                 """)
             if let id = try rows.first?.decode(0, as: Int64?.self) { return id }
         }
-        throw ToolFailure("the repair of \(group.item) cannot be requested: others keep repairing it")
+        throw ToolFailure("the repair of \(group.group) cannot be requested: others keep repairing it")
     }
 
     private func states(of ids: [Int64]) async throws -> [Int64: (outcome: String?, detail: String?)] {

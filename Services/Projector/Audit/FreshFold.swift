@@ -32,12 +32,12 @@ struct FreshFold<P: Projection>: Sendable {
         of keys: [GroupKey], through position: Int64, on connection: PostgresConnection
     ) async throws -> Outcome {
         guard !keys.isEmpty else { return Outcome() }
-        let items = keys.map { TypeID(prefix: "item", uuid: $0.id).description }
+        let names = keys.map { TypeID(prefix: P.source.category, uuid: $0.id).description }
         let events = try await connection.query(
             SQL(
                 text,
                 [
-                    keys.map(\.tenant.uuid), keys.map(\.id), items, position, generation.projection,
+                    keys.map(\.tenant.uuid), keys.map(\.id), names, position, generation.projection,
                     Int32(generation.number),
                 ]), deadline: Self.deadline)
         var groups: [GroupKey: P.Group] = [:]
@@ -65,30 +65,33 @@ struct FreshFold<P: Projection>: Sendable {
 
     /// A listing belongs to the item that its first event names, which an index knows.
     private static func text(_ shard: Shard) -> String {
-        """
-        WITH groups AS (
-            SELECT k.tenant, k.id, k.item, least($4, (
-                SELECT min(p.position) - 1 FROM \(shard.table("parked")) p
-                WHERE p.projection = $5 AND p.generation = $6::int AND p.tenant_id = k.tenant AND p.group_id = k.id
-            )) AS through
-            FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS k (tenant, id, item)
-        ), streams AS (
-            SELECT g.tenant, g.id, g.through, 'item' AS category, g.id AS stream FROM groups g
+        let listings = """
             UNION ALL
             SELECT g.tenant, g.id, g.through, 'listing', c.stream_id
             FROM groups g
             JOIN \(shard.table("events")) c
-                ON c.tenant_id = g.tenant AND c.type = 'ListingCreated' AND c.data ->> 'item_id' = g.item
-        )
-        SELECT e.position, e.tenant_id, e.category, e.stream_id, e.version, e.type, e.schema_version,
-               e.correlation_id, e.recorded_at, e.metadata ->> 'requested_at', e.data, s.id
-        FROM streams s
-        JOIN \(shard.table("events")) e
-            ON e.tenant_id = s.tenant AND e.category = s.category AND e.stream_id = s.stream
-        WHERE e.position <= s.through
-          AND NOT EXISTS (
-              SELECT FROM \(shard.table("skipped")) x WHERE x.projection = $5 AND x.position = e.position)
-        ORDER BY e.position
-        """
+                ON c.tenant_id = g.tenant AND c.type = 'ListingCreated' AND c.data ->> 'item_id' = g.name
+            """
+        return """
+            WITH groups AS (
+                SELECT k.tenant, k.id, k.name, least($4, (
+                    SELECT min(p.position) - 1 FROM \(shard.table("parked")) p
+                    WHERE p.projection = $5 AND p.generation = $6::int AND p.tenant_id = k.tenant AND p.group_id = k.id
+                )) AS through
+                FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS k (tenant, id, name)
+            ), streams AS (
+                SELECT g.tenant, g.id, g.through, '\(P.source.category)' AS category, g.id AS stream FROM groups g
+                \(P.source == .items ? listings : "")
+            )
+            SELECT e.position, e.tenant_id, e.category, e.stream_id, e.version, e.type, e.schema_version,
+                   e.correlation_id, e.recorded_at, e.metadata ->> 'requested_at', e.data, s.id
+            FROM streams s
+            JOIN \(shard.table("events")) e
+                ON e.tenant_id = s.tenant AND e.category = s.category AND e.stream_id = s.stream
+            WHERE e.position <= s.through
+              AND NOT EXISTS (
+                  SELECT FROM \(shard.table("skipped")) x WHERE x.projection = $5 AND x.position = e.position)
+            ORDER BY e.position
+            """
     }
 }

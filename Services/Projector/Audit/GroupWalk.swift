@@ -22,7 +22,7 @@ package struct GroupSelection: Sendable, Equatable {
 
 /// Goes through the groups of a generation in the order of their keys, and holds each against a fresh fold.
 ///
-/// The groups are the items of the log, so that missing rows are noticed, and whatever else the table has rows of, so
+/// The groups are the items of the log, or a category's streams, so that missing rows are noticed, and whatever else the table has rows of, so
 /// that those which should not be there are. All statements of a page belong into one snapshot with the checkpoint.
 struct GroupWalk<P: Projection>: GroupWalking {
     private let shard: Shard
@@ -75,7 +75,7 @@ struct GroupWalk<P: Projection>: GroupWalking {
                 SELECT k.id FROM (
                     (SELECT s.id FROM (
                         SELECT stream_id AS id FROM \(shard.table("events"))
-                        WHERE tenant_id = $1 AND category = 'item' AND stream_id > $2 AND version = 1
+                        WHERE tenant_id = $1 AND category = '\(P.source.category)' AND stream_id > $2 AND version = 1
                     ) s WHERE true \(isSelected) ORDER BY s.id LIMIT $3)
                     UNION
                     (SELECT DISTINCT s.id FROM (

@@ -23,6 +23,8 @@ package struct ProjectionProof: Sendable {
     package let position: Int64
     /// The prefix of its rows' public identifiers, whose plural is its name.
     package var rowPrefix: String { String(projection.dropLast()) }
+    /// The prefix of its groups' public identifiers.
+    package let groupPrefix: String
     private let walk: any GroupWalking
     private var place: GroupPlace?
     private var hasBegun = false
@@ -49,6 +51,7 @@ package struct ProjectionProof: Sendable {
         self.projection = projection
         generation = live.generation.number
         position = live.position
+        groupPrefix = type.source.category
         walk = type.walk(live, shard, selection)
     }
 

@@ -39,26 +39,24 @@ extension KeyRange {
 /// Events that no projection reads are left out; those that cannot be read are there for the fold to refuse.
 struct GroupedLog {
     private let connection: PostgresConnection
-    private var items: LogCursor
-    private var listings: LogCursor
+    private var cursors: [LogCursor]
     private var isOpen = false
 
     /// - Parameters:
+    ///   - source: what the groups are.
     ///   - position: the last event's.
     ///   - skipped: positions that are passed over.
     ///   - readsAhead: whether a portion is read while the one before it is being taken.
     init(
-        shard: Shard, connection: PostgresConnection, range: KeyRange = .all, through position: Int64,
-        skipping skipped: Set<Int64> = [], readsAhead: Bool = true
+        _ source: GroupSource, shard: Shard, connection: PostgresConnection, range: KeyRange = .all,
+        through position: Int64, skipping skipped: Set<Int64> = [], readsAhead: Bool = true
     ) {
         self.connection = connection
-        items = LogCursor(
-            "grouped_items", connection, LogCursor.items(shard, range, position), skipping: skipped,
-            readsAhead: readsAhead)
-        listings = LogCursor(
-            "grouped_listings", connection, LogCursor.listings(shard, range, position), skipping: skipped,
-            readsAhead: readsAhead
-        )
+        var statements = [LogCursor.streams(of: source.category, shard, range, position)]
+        if source == .items { statements.append(LogCursor.listings(shard, range, position)) }
+        cursors = statements.enumerated().map { number, events in
+            LogCursor("grouped_\(number)", connection, events, skipping: skipped, readsAhead: readsAhead)
+        }
     }
 
     /// The next group that has events; nil after the last.
@@ -66,26 +64,25 @@ struct GroupedLog {
     /// - Throws: `FoldFailure` for an event that names no item by which it could be grouped.
     mutating func next() async throws -> (key: GroupKey, events: [LogEvent])? {
         if !isOpen { try await open() }
-        guard let key = [items.head?.key, listings.head?.key].compactMap(\.self).min() else { return nil }
+        guard let key = cursors.compactMap(\.head?.key).min() else { return nil }
         var events: [LogEvent] = []
-        while true {
-            let item = items.head.flatMap { $0.key == key ? $0.event.position : nil }
-            let listing = listings.head.flatMap { $0.key == key ? $0.event.position : nil }
-            let event: LogEvent?
-            switch (item, listing) {
-            case (nil, nil): return (key, events)
-            case (let item?, let listing?) where listing < item: event = try await listings.take()
-            case (nil, .some): event = try await listings.take()
-            case (.some, _): event = try await items.take()
-            }
-            if let event { events.append(event) }
+        while let next = next(of: key), let event = try await cursors[next].take() { events.append(event) }
+        return (key, events)
+    }
+
+    /// The cursor whose head is the group's next event.
+    private func next(of key: GroupKey) -> Int? {
+        var next: (index: Int, position: Int64)?
+        for index in cursors.indices {
+            guard let head = cursors[index].head, head.key == key else { continue }
+            if next.map({ head.event.position < $0.position }) ?? true { next = (index, head.event.position) }
         }
+        return next?.index
     }
 
     /// Ends the transaction; nothing more can be read.
     mutating func close() async {
-        items.stop()
-        listings.stop()
+        for cursor in cursors { cursor.stop() }
         // Where this fails the connection is broken, and the server ends the transaction by itself.
         try? await connection.simple("ROLLBACK")
     }
@@ -102,16 +99,14 @@ struct GroupedLog {
             SET LOCAL cursor_tuple_fraction = 1;
             SET LOCAL jit = off
             """)
-        _ = try await connection.query(items.declaration)
-        _ = try await connection.query(listings.declaration)
-        try await items.start()
-        try await listings.start()
+        for cursor in cursors { _ = try await connection.query(cursor.declaration) }
+        for index in cursors.indices { try await cursors[index].start() }
     }
 
     /// Identifiers that divide the groups into at most `count` stretches of about as many events: fewer than `count`,
     /// ascending; none where there is little to divide. Taken from a sample of the log.
     static func splits(
-        _ count: Int, shard: Shard, connection: PostgresConnection, through position: Int64
+        _ count: Int, of source: GroupSource, shard: Shard, connection: PostgresConnection, through position: Int64
     ) async throws(PostgresError) -> [UUID] {
         guard count > 1, position > 0 else { return [] }
         let percentage = min(100, 100 * 30_000 / Double(position))
@@ -125,7 +120,7 @@ struct GroupedLog {
                 ) s CROSS JOIN unnest(s.splits) AS u (split)
                 WHERE u.split IS NOT NULL ORDER BY u.split
                 """,
-                [(1..<count).map { Double($0) / Double(count) }, percentage, ItemEvent.category, position]))
+                [(1..<count).map { Double($0) / Double(count) }, percentage, source.category, position]))
         var splits: [UUID] = []
         for row in rows { splits.append(try row.decode(0, as: UUID.self)) }
         return splits
@@ -218,7 +213,7 @@ private struct LogCursor {
         let event = try LogReader.event(row)
         bytes += event.size + 200
         guard event.payload != .unread, !skipped.contains(event.position) else { return nil }
-        guard let id = event.payload.item(of: event.stream) else {
+        guard let id = event.payload.group(of: event.stream) else {
             throw FoldFailure(event, "\(event.type) names no item")
         }
         return (GroupKey(tenant: event.tenant, id: id), event)
@@ -231,10 +226,12 @@ extension LogCursor {
         e.recorded_at, e.metadata ->> 'requested_at', e.data
         """
 
-    static func items(_ shard: Shard, _ range: KeyRange, _ position: Int64) -> SQL {
+    static func streams(
+        of category: String, _ shard: Shard, _ range: KeyRange, _ position: Int64
+    ) -> SQL {
         var sql: SQL = """
             SELECT \(unescaped: columns) FROM \(unescaped: shard.table("events")) e
-            WHERE e.category = \(ItemEvent.category) AND e.position <= \(position)
+            WHERE e.category = \(category) AND e.position <= \(position)
             """
         if let after = range.after { sql += " AND (e.stream_id, e.tenant_id) > (\(after.id), \(after.tenant.uuid))" }
         if let through = range.through { sql += " AND e.stream_id <= \(through)" }

@@ -8,6 +8,8 @@ struct LogEvent: Sendable {
     enum Payload: Sendable, Equatable {
         case item(ItemEvent)
         case listing(ListingEvent)
+        /// Of a stream that tells all of its record by itself.
+        case record(StreamEvent)
         /// Of a category or a type that no projection of this program reads. It is passed over.
         case unread
         /// Of a type that is read, in a shape that this program cannot read. Whoever needs it must park it, or stop
@@ -46,24 +48,53 @@ struct LogEvent: Sendable {
     }
 }
 
+/// An event of a category that `Records` knows.
+struct StreamEvent: Sendable, Equatable {
+    let event: any StorableEvent
+
+    static func == (left: StreamEvent, right: StreamEvent) -> Bool {
+        left.event.type == right.event.type && left.event.payload == right.event.payload
+    }
+}
+
+/// How events of a category are decoded, and which group they are of.
+struct EventReader: Sendable {
+    let types: Set<String>
+    let read: @Sendable (_ type: String, _ schema: Int, JSONValue) throws -> LogEvent.Payload
+    /// The item that the payload names; nil: the stream is the group.
+    var names: (@Sendable (JSONValue) -> UUID?)?
+
+    init<Event: StorableEvent>(
+        _ event: Event.Type, names: (@Sendable (JSONValue) -> UUID?)? = nil,
+        _ payload: @escaping @Sendable (Event) -> LogEvent.Payload
+    ) {
+        types = Set(Event.schemas.keys)
+        read = { try payload(Event(type: $0, schema: $1, data: $2)) }
+        self.names = names
+    }
+
+    static let all: [String: EventReader] =
+        [
+            ItemEvent.category: EventReader(ItemEvent.self) { .item($0) },
+            ListingEvent.category: EventReader(
+                ListingEvent.self,
+                names: { $0["item_id"]?.stringValue.flatMap { TypeID.uuid(of: $0, prefix: ItemEvent.category) } }
+            ) { .listing($0) },
+        ].merging(Records.readers) { own, _ in own }
+}
+
 extension LogEvent.Payload {
     /// - Parameter data: the stored JSON; looked at only where a projection reads the type.
     init(stream: StreamID, type: String, schema: Int, data: () -> [UInt8]) {
-        let isItem = stream.category == ItemEvent.category && ItemEvent.schemas[type] != nil
-        let isListing = stream.category == ListingEvent.category && ListingEvent.schemas[type] != nil
-        guard isItem || isListing else {
+        guard let reader = EventReader.all[stream.category], reader.types.contains(type) else {
             self = .unread
             return
         }
-        var group = isItem ? stream.id : nil
+        var group = reader.names == nil ? stream.id : nil
         do {
             let json = try JSONValue(parsing: data())
-            if isItem {
-                self = .item(try ItemEvent(type: type, schema: schema, data: json))
-            } else {
-                group = json["item_id"]?.stringValue.flatMap { TypeID.uuid(of: $0, prefix: ItemEvent.category) }
-                self = .listing(try ListingEvent(type: type, schema: schema, data: json))
-            }
+            if let names = reader.names { group = names(json) }
+            self = try reader.read(type, schema, json)
         } catch let error as JSONParseError {
             self = .unreadable(group: group, reason: "\(type) v\(schema): \(error.message)")
         } catch {
@@ -71,10 +102,10 @@ extension LogEvent.Payload {
         }
     }
 
-    /// The item that a readable or unreadable payload is about.
-    func item(of stream: StreamID) -> UUID? {
+    /// What a readable or unreadable payload is about: an item, or the stream's own record.
+    func group(of stream: StreamID) -> UUID? {
         switch self {
-        case .item: stream.id
+        case .item, .record: stream.id
         case .listing(let listing): listing.itemID
         case .unreadable(let group, _): group
         case .unread: nil

@@ -104,7 +104,7 @@ actor LogReader {
         }
         if requestedAt == nil, payload != .unread {
             payload = .unreadable(
-                group: payload.item(of: stream),
+                group: payload.group(of: stream),
                 reason: "\(type) v\(schema): metadata.requested_at is missing or no time")
         }
         return LogEvent(

@@ -17,6 +17,8 @@ protocol Projection: Sendable {
     /// left alone.
     static var foldVersion: Int { get }
 
+    /// Which streams a group's events lie in.
+    static var source: GroupSource { get }
     /// A group without rows.
     static var empty: Group { get }
     /// The group whose rows an event may change; nil where it changes none.
@@ -39,6 +41,22 @@ protocol Projection: Sendable {
     static var memory: [String] { get }
     /// Puts a row of the table back into its group.
     static func restore(_ row: Row, into group: inout Group) throws
+}
+
+/// Which events of the log belong to a group.
+enum GroupSource: Sendable, Equatable {
+    /// An item's own, and those of the listings that offer it.
+    case items
+    /// Those of one stream of this category.
+    case streams(String)
+
+    /// Of the streams whose first event begins a group; the prefix of the groups' identifiers.
+    var category: String {
+        switch self {
+        case .items: "item"
+        case .streams(let category): category
+        }
+    }
 }
 
 /// A group of rows: of one tenant, by the identifier that all of them share.

@@ -1,6 +1,7 @@
 import Documents
 import EventSourcing
 import Events
+import Foundation
 import JSON
 
 /// How an item follows from its own events, for every projection that shows items.
@@ -18,6 +19,12 @@ enum ItemFold {
 }
 
 extension LogEvent {
+    /// The item that it is about; nil for what is about none.
+    var item: UUID? {
+        guard stream.category == ItemEvent.category || stream.category == ListingEvent.category else { return nil }
+        return payload.group(of: stream)
+    }
+
     /// The first event of every item: nothing of the item can be anywhere before it.
     var isItemReceived: Bool {
         if case .item(.received) = payload { true } else { false }

@@ -17,12 +17,13 @@ enum ItemsProjection: Projection {
 
     static let name = "items"
     static let foldVersion = 2
+    static let source = GroupSource.items
     static let empty = Group()
 
     static func group(of event: LogEvent) -> UUID? {
         // An item shows nothing of a listing's price.
         if case .listing(.priceChanged) = event.payload { return nil }
-        return event.payload.item(of: event.stream)
+        return event.item
     }
 
     static func begins(with event: LogEvent) -> Bool { event.isItemReceived }
@@ -41,7 +42,7 @@ enum ItemsProjection: Projection {
             guard group.memory != nil else { throw FoldFailure(event, "\(event.type) of an item that is not there") }
             if let entry = entry(after: change) { group.memory?.listings[event.stream.id] = entry }
         case .unreadable(_, let reason): throw FoldFailure(event, reason)
-        case .unread: break
+        case .record, .unread: break
         }
     }
 

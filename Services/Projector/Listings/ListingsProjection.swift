@@ -22,9 +22,10 @@ enum ListingsProjection: Projection {
 
     static let name = "listings"
     static let foldVersion = 1
+    static let source = GroupSource.items
     static let empty = Group()
 
-    static func group(of event: LogEvent) -> UUID? { event.payload.item(of: event.stream) }
+    static func group(of event: LogEvent) -> UUID? { event.item }
 
     static func begins(with event: LogEvent) -> Bool { event.isItemReceived }
 
@@ -49,7 +50,7 @@ enum ListingsProjection: Projection {
         case .listing(let change):
             try apply(change, event, to: &group)
         case .unreadable(_, let reason): throw FoldFailure(event, reason)
-        case .unread: break
+        case .record, .unread: break
         }
     }
 

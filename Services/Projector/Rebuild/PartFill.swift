@@ -33,7 +33,7 @@ struct PartFill<P: Projection>: Sendable {
     func run(_ part: RebuildPart) async throws {
         let writer = try await connect()
         var log = GroupedLog(
-            shard: shard, connection: try await connect(), range: part.range, through: rebuild.target,
+            P.source, shard: shard, connection: try await connect(), range: part.range, through: rebuild.target,
             skipping: skipped, readsAhead: throttle.isUnlimited)
         do {
             try await fill(part, from: &log, writer)

@@ -35,7 +35,7 @@ struct RebuildJob<P: Projection>: Sendable {
             metrics.show(rebuild.phase)
             var figures: Logger.Metadata = [:]
             switch rebuild.phase {
-            case .requested: try await store.begin(rebuild, foldVersion: P.foldVersion)
+            case .requested: try await store.begin(rebuild, foldVersion: P.foldVersion, of: P.source)
             case .filling: figures = try await fill(rebuild)
             case .indexing: figures = try await index(rebuild)
             case .catchingUp: figures = try await catchUp(rebuild)

@@ -64,7 +64,7 @@ struct RebuildStore: Sendable {
     }
 
     /// Makes the generation, and divides the keys: all or nothing.
-    func begin(_ rebuild: Rebuild, foldVersion: Int) async throws {
+    func begin(_ rebuild: Rebuild, foldVersion: Int, of source: GroupSource) async throws {
         try await connection.transaction { connection in
             let head = try await connection.query(
                 "SELECT coalesce(max(position), 0) FROM \(unescaped: shard.table("events"))", deadline: Self.deadline)
@@ -73,7 +73,8 @@ struct RebuildStore: Sendable {
             let workers = Int64(rebuild.workers)
             let rounds = target / (Self.eventsOfPart * workers) + 1
             let parts = Int(min(Self.mostParts, workers * rounds))
-            let splits = try await GroupedLog.splits(parts, shard: shard, connection: connection, through: target)
+            let splits = try await GroupedLog.splits(
+                parts, of: source, shard: shard, connection: connection, through: target)
             let made = try await connection.query(
                 """
                 SELECT \(unescaped: shard.table("begin_generation"))(\(rebuild.projection), \(Int32(clamping: foldVersion)))

@@ -21,6 +21,6 @@ enum Caching {
 
     /// Who asks decides what is seen, and how it is coded.
     private static func vary(_ headers: inout HTTPFields) {
-        headers[.vary] = "Authorization, Closter-Tenant, Closter-Key, Accept-Encoding"
+        headers[.vary] = "Authorization, Closter-Tenant, Closter-Key, Accept, Accept-Encoding"
     }
 }

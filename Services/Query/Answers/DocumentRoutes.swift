@@ -35,11 +35,31 @@ struct DocumentRoutes: Sendable {
 
     /// `GET /v1/<resource>`: a page of documents.
     func page(_ list: ListRequest, _ request: Request, _ context: EdgeContext) async throws -> Response {
+        if CSVFile.isWanted(by: request) { return try await file(list, request, context) }
         let tenant = try context.tenant().id
         let found = try await read(.list(list.place), list.visibility, request, context) { source in
             Answer(try await source.page(list, of: tenant), for: list.visibility)
         }
         return found ?? Response(status: .notFound)
+    }
+
+    /// The same list as a CSV file: all of it, unless the client has said how much.
+    private func file(_ list: ListRequest, _ request: Request, _ context: EdgeContext) async throws -> Response {
+        let tenant = try context.tenant()
+        let source: any DocumentSource
+        let standpoint: Standpoint
+        if let switching = resource.switching,
+            switches.use(switching.resource, of: (tenant.id, tenant.slug), id: nil) != .projections
+        {
+            source = TableSource(table: switching.table, pool: pool)
+            standpoint = try await standpoints.tables(for: tenant, request)
+        } else {
+            let (generation, reached) = try await standpoints.projection(resource.projection, for: tenant, request)
+            source = ProjectionSource(resource: resource, generation: generation, pool: pool)
+            standpoint = reached
+        }
+        return try await CSVFile(columns: resource.csv, name: resource.name)
+            .response(list, from: source, of: tenant.id, standpoint)
     }
 
     private typealias Body = @Sendable (any DocumentSource) async throws -> Answer?
@@ -50,13 +70,7 @@ struct DocumentRoutes: Sendable {
         _ body: @escaping Body
     ) async throws -> Response? {
         let tenant = try context.tenant()
-        let use = switches.use(resource.name, of: (tenant.id, tenant.slug), id: subject.id)
-        let (answer, standpoint) =
-            if use == .projections {
-                try await kept(subject, visibility, tenant, request, body)
-            } else {
-                try await tables(use, subject, tenant, request, body)
-            }
+        let (answer, standpoint) = try await read(subject, visibility, tenant, request, body)
         guard let answer else { return nil }
         var headers = answer.headers
         standpoint.write(to: &headers)
@@ -68,10 +82,23 @@ struct DocumentRoutes: Sendable {
         return Response.json(answer.body, headers: headers)
     }
 
-    private func tables(
-        _ use: ReadUse, _ subject: ReadSubject, _ tenant: Tenant, _ request: Request, _ body: @escaping Body
+    private func read(
+        _ subject: ReadSubject, _ visibility: Visibility, _ tenant: Tenant, _ request: Request, _ body: @escaping Body
     ) async throws -> (Answer?, Standpoint) {
-        let tables = TableSource(resource: resource, pool: pool)
+        if let switching = resource.switching {
+            let use = switches.use(switching.resource, of: (tenant.id, tenant.slug), id: subject.id)
+            if use != .projections { return try await tables(use, switching.table, subject, tenant, request, body) }
+        }
+        if resource.isKept { return try await kept(subject, visibility, tenant, request, body) }
+        let (answer, standpoint, _) = try await projected(tenant, request, body)
+        return (answer, standpoint)
+    }
+
+    private func tables(
+        _ use: ReadUse, _ table: any OperationalTable.Type, _ subject: ReadSubject, _ tenant: Tenant,
+        _ request: Request, _ body: @escaping Body
+    ) async throws -> (Answer?, Standpoint) {
+        let tables = TableSource(table: table, pool: pool)
         let standpoint = try await standpoints.tables(for: tenant, request)
         let answer = try await body(tables)
         if use == .shadow {

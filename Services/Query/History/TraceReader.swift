@@ -159,7 +159,10 @@ struct TraceReader: Sendable {
         let rows = try await pool.query(Self.hopsStatement(positions), lane: .slow)
         for row in rows {
             let number: Int = try row.decode(0)
-            guard trace.entries.indices.contains(number - 1) else { continue }
+            guard trace.entries.indices.contains(number - 1),
+                row[1].flatMap(Projection.init(rawValue:))?.isAbout(
+                    trace.entries[number - 1].event.stream.category) ?? true
+            else { continue }
             trace.entries[number - 1].hops.append(
                 Trace.Hop(
                     projection: try row.decode(1), generation: try row.decode(2), checkpoint: try row.decode(3),

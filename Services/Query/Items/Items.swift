@@ -3,13 +3,20 @@ import Postgres
 
 enum Items {
     static let resource = Resource(
-        name: .items, prefix: "item", projection: .items,
+        name: ReadResource.items.rawValue, prefix: "item", projection: .items,
         visible: { visibility in
             switch visibility {
             case .full: "t.status <> 'deleted'"
             case .storefront: "t.public_document IS NOT NULL"
             }
-        }, table: ItemTable.self)
+        }, switching: .init(resource: .items, table: ItemTable.self), isKept: true,
+        csv: ["id", "version", "status"] + fields + ["created_at", "updated_at"])
+
+    /// What items and listings show of an item.
+    static let fields = [
+        "title", "description", "brand", "category", "condition", "size", "color", "material", "sku", "photos",
+        "attributes",
+    ]
 
     /// Newest first.
     static let newest = ListSort(name: "-created_at", column: "created_at", isDescending: true, kind: .time)

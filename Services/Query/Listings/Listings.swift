@@ -3,14 +3,18 @@ import Postgres
 
 enum Listings {
     static let resource = Resource(
-        name: .listings, prefix: "listing", projection: .listings,
+        name: ReadResource.listings.rawValue, prefix: "listing", projection: .listings,
         visible: { visibility in
             switch visibility {
             case .full: "true"
             // The status is what the indexes know, the document is what decides.
             case .storefront: "t.status = 'published' AND t.public_document IS NOT NULL"
             }
-        }, table: ListingTable.self)
+        }, switching: .init(resource: .listings, table: ListingTable.self), isKept: true,
+        csv: ["id", "version", "status", "item_id", "channel", "price.amount", "price.currency"] + Items.fields + [
+            "lowest_price_30d.amount", "published_at", "ended_at", "end_reason", "sold_price.amount", "created_at",
+            "updated_at",
+        ])
 
     static let newest = ListSort(name: "-created_at", column: "created_at", isDescending: true, kind: .time)
     /// The last first published first; before them what has never been, the newest first.

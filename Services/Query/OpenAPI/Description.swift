@@ -11,19 +11,34 @@ enum Description: APIWords {
             """, paths: paths, schemas: Schemas.all)
 
     static let paths: JSONObject = [
-        "/v1/items": get(
-            "Items, the newest first", list("Item"),
-            itemFilters(ItemStatus.allCases.map(\.rawValue))
-                + [choice("sort", Items.sorts.map(\.name))] + page),
+        "/v1/items": file(
+            get(
+                "Items, the newest first", list("Item"),
+                itemFilters(ItemStatus.allCases.map(\.rawValue))
+                    + [choice("sort", Items.sorts.map(\.name))] + page)),
         "/v1/items/{id}": get("An item", one("Item"), [path("id", "item_…")], hasTag: true),
-        "/v1/listings": get(
-            "Listings; a storefront sees the last published first", list("Listing"),
-            itemFilters(ListingStatus.allCases.map(\.rawValue)) + [
-                query("price_min", integer(0...1 << 53), "minor units, inclusive"),
-                query("price_max", integer(0...1 << 53), "minor units, inclusive"),
-                choice("sort", Listings.sorts.map(\.name)),
-            ] + page),
+        "/v1/listings": file(
+            get(
+                "Listings; a storefront sees the last published first", list("Listing"),
+                itemFilters(ListingStatus.allCases.map(\.rawValue)) + [
+                    query("price_min", integer(0...1 << 53), "minor units, inclusive"),
+                    query("price_max", integer(0...1 << 53), "minor units, inclusive"),
+                    choice("sort", Listings.sorts.map(\.name)),
+                ] + page)),
         "/v1/listings/{id}": get("A listing", one("Listing"), [path("id", "listing_…")], hasTag: true),
+        "/v1/locations": file(
+            get(
+                "Locations, the newest first", list("Location"), records(LocationRecord.self), for: .members)),
+        "/v1/locations/{id}": get(
+            "A location", one("Location"), [path("id", "location_…")], for: .members, hasTag: true),
+        "/v1/intakes": file(
+            get("Intakes, the newest first", list("Intake"), records(IntakeRecord.self), for: .members)),
+        "/v1/intakes/{id}": get(
+            "An intake", one("Intake"), [path("id", "intake_…")], for: .members, hasTag: true),
+        "/v1/stocktakes": file(
+            get("Stock-takes, the newest first", list("Stocktake"), records(StocktakeRecord.self), for: .members)),
+        "/v1/stocktakes/{id}": get(
+            "A stock-take", one("Stocktake"), [path("id", "stocktake_…")], for: .members, hasTag: true),
         "/v1/tenant": get("The tenant's settings", one("Tenant"), [], for: .members),
         "/v1/members": get("Who belongs to the tenant", list("Member"), [], for: .members),
         "/v1/keys": get("The tenant's keys, without what opens doors", list("Key"), [], for: .members),
@@ -83,6 +98,15 @@ enum Description: APIWords {
                 summary, for: readers, parameters: parameters, headers: headers, answers: answers, problems: problems
             ).json
         ]
+    }
+
+    /// What a list of records filters by.
+    private static func records<Record: ProjectedRecord>(_ record: Record.Type) -> [JSONValue] {
+        let text: JSONValue = ["type": "string", "maxLength": 500]
+        return [choice("status", Record.statuses)] + Record.filters.map { query($0.name, text) } + [
+            query("q", text, "beginnings of words; case, accents and Polish letters do not count"),
+            choice("sort", [Records.newest.name]),
+        ] + page
     }
 
     private static func one(_ name: String) -> JSONValue { reference(name) }

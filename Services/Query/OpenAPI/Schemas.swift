@@ -9,6 +9,9 @@ enum Schemas: APIWords {
         "Item": object(itemMembers, optional: Set(itemFacts.keys + ["sku"])),
         "Listing": object(listingMembers, optional: ["sku"]),
         "Import": object(importMembers),
+        "Location": object(locationMembers),
+        "Intake": object(intakeMembers),
+        "Stocktake": object(stocktakeMembers),
         "Tenant": object(tenantMembers),
         "Member": object(memberMembers),
         "Key": object(keyMembers),
@@ -59,6 +62,33 @@ enum Schemas: APIWords {
         "status": choice(ImportStatus.allCases.map(\.rawValue)), "format": string(), "currency": string(),
         "publish": ["type": "boolean"], "bytes": ["type": "integer"], "counts": counts, "reason": nullable("string"),
         "created_at": time, "updated_at": time, "lines": array(reference("ImportLine")),
+    ]
+
+    static let intakeMembers: JSONObject = [
+        "id": string("intake_…"), "version": ["type": "integer"], "status": choice(IntakeRecord.statuses),
+        "location_id": string("location_…"), "consignor_id": nullable("string"), "note": nullable("string"),
+        "items": array(
+            object(
+                ["item_id": string("item_…"), "status": choice(IntakeItemStatus.allCases.map(\.rawValue))] + fields + [
+                    "acquisition": nullable("object"), "suggestions": ["type": "object"],
+                    "location_id": nullable("string"), "reason": nullable("string"), "fate": nullable("string"),
+                    "authenticator": nullable("string"), "authentication": nullable("object"),
+                ])), "created_at": time, "updated_at": time,
+    ]
+
+    static let stocktakeMembers: JSONObject = [
+        "id": string("stocktake_…"), "version": ["type": "integer"], "status": choice(StocktakeRecord.statuses),
+        "location_id": string("location_…"), "note": nullable("string"),
+        "expected": ["type": ["integer", "null"], "description": "null until it was closed"],
+        "found": array(string("item_…")), "missing": array(string("item_…")), "elsewhere": array(string("item_…")),
+        "unexplained": array(string("item_…")), "unknown": array(string("a code that is no item's")),
+        "created_at": time, "updated_at": time,
+    ]
+
+    static let locationMembers: JSONObject = [
+        "id": string("location_…"), "version": ["type": "integer"], "status": choice(LocationRecord.statuses),
+        "code": string(), "name": string(), "kind": choice(LocationKind.allCases.map(\.rawValue)),
+        "address": nullable("object"), "created_at": time, "updated_at": time,
     ]
 
     static let tenantMembers: JSONObject = [

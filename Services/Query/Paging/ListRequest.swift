@@ -22,6 +22,8 @@ struct ListRequest: Sendable {
     var sort: ListSort
     var partitions: [SQL] = []
     private(set) var limit = 50
+    /// The client has said how much it wants.
+    private(set) var isLimited = false
     private(set) var after: Keyset?
     private(set) var scope: CursorScope
 
@@ -29,7 +31,7 @@ struct ListRequest: Sendable {
         self.resource = resource
         self.visibility = visibility
         self.sort = sort
-        scope = CursorScope(resource: resource.name.rawValue, tenant: tenant, visibility: visibility, sort: sort.name)
+        scope = CursorScope(resource: resource.name, tenant: tenant, visibility: visibility, sort: sort.name)
     }
 
     /// For readers who may see everything and ask for what is hidden.
@@ -66,6 +68,7 @@ struct ListRequest: Sendable {
             // Two texts that mean the same words are the same filter.
             scope.add("q", search?.query ?? "")
         }
+        isLimited = parameters.contains("limit")
         limit = parameters.limit()
         // An empty one would begin anew, and a client that goes on with it would never end.
         let cursor = parameters.text("cursor", mayBeEmpty: false)
@@ -75,6 +78,14 @@ struct ListRequest: Sendable {
             after = keyset
         }
     }
+
+    /// The page after this one.
+    ///
+    /// - Parameter cursor: `next` of this one.
+    mutating func goOn(_ cursor: String) { after = scope.keyset(cursor) }
+
+    /// As many as a page can have.
+    mutating func takeMost() { limit = 200 }
 
     /// Names what was asked for, without telling it.
     var place: String { scope.digest(after: after, limit: limit) }

@@ -1,6 +1,15 @@
 /// The projections that answer reads.
 enum Projection: String, CaseIterable, Sendable {
-    case items, listings
+    case items, listings, locations, intakes, stocktakes
+
+    /// Whether it has rows of streams that tell all of their records.
+    private var isOfRecords: Bool { self != .items && self != .listings }
+
+    /// Whether what happens to a stream of this category is of any interest to it.
+    func isAbout(_ category: String) -> Bool {
+        let own = Self.allCases.first { $0.isOfRecords && $0.rawValue == category + "s" }
+        return own.map { $0 == self } ?? !isOfRecords
+    }
 }
 
 /// The generation of a projection that is live, and how far it has come.

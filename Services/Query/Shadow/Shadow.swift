@@ -79,7 +79,8 @@ final class Shadow: Sendable {
     }
 
     private func count(_ outcome: ShadowOutcome, _ comparison: ShadowComparison) {
-        counts.withLock { $0[Series(resource: comparison.resource.name, outcome: outcome), default: 0] += 1 }
+        guard let resource = comparison.resource.switching?.resource else { return }
+        counts.withLock { $0[Series(resource: resource, outcome: outcome), default: 0] += 1 }
     }
 
     private func compare(_ comparison: ShadowComparison) async {
@@ -115,7 +116,7 @@ final class Shadow: Sendable {
         logger.warning(
             "tables and projection differ",
             metadata: [
-                "tenant": "\(comparison.tenant)", "resource": "\(comparison.resource.name.rawValue)",
+                "tenant": "\(comparison.tenant)", "resource": "\(comparison.resource.name)",
                 "kind": "\(kind)", "subject": "\(name)", "tables": "\(tables)", "projection": "\(projection)",
             ])
     }

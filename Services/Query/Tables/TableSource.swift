@@ -5,15 +5,15 @@ import Postgres
 
 /// Reads from the operational tables: what has been acknowledged is there. The documents are made as they are read.
 struct TableSource: DocumentSource {
-    var resource: Resource
+    var table: any OperationalTable.Type
     var pool: PostgresPool
 
     func one(_ id: UUID, for visibility: Visibility, of tenant: TenantID) async throws -> Answer? {
-        try await one(id, in: resource.table, for: visibility, of: tenant)
+        try await one(id, in: table, for: visibility, of: tenant)
     }
 
     func page(_ list: ListRequest, of tenant: TenantID) async throws -> ByteBuffer {
-        try await page(list, in: resource.table, of: tenant)
+        try await page(list, in: table, of: tenant)
     }
 
     private func one<Table: OperationalTable>(

@@ -39,6 +39,11 @@ public struct HotRequest: Sendable {
             for (index, byte) in name.enumerated() where byte | 0x20 != known.utf8Start[index] | 0x20 { return false }
             return true
         }
+        // A list in another form than JSON, which is what is kept.
+        if name.count == 6, isNamed("accept"), value().lowercased().contains("csv") {
+            isUnusual = true
+            return
+        }
         // By length first: most of what a browser sends is decided by it.
         let isRepeated =
             switch name.count {

@@ -182,7 +182,9 @@ private func custody(_ custody: ItemCustody, at location: UUID? = nil, by custod
         #expect(custody(nil, received) == [taken])
         #expect(Item.claims(before: nil, after: Item.fold([own])) == [])
         func after(_ events: [Item.Event]) -> [Claim] { custody(received, Item.fold(events, from: received)) }
-        for custody in [ItemCustody.returnedToConsignor, .lost, .disposed] { #expect(after([gone(custody)]) == [released]) }
+        for custody in [ItemCustody.returnedToConsignor, .lost, .disposed] {
+            #expect(after([gone(custody)]) == [released])
+        }
         for custody in [ItemCustody.atRepair, .damaged, .inTransit] { #expect(after([gone(custody)]) == []) }
         #expect(after(sold) == [])
         #expect(after(sold + [gone(.withBuyer)]) == [released])

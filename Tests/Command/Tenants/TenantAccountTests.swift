@@ -1,6 +1,7 @@
 import EventSourcing
 import Events
 import Identity
+import JSON
 import TestSupport
 import Testing
 
@@ -91,6 +92,93 @@ import Testing
             } == ["/permissions/0 invalid", "/allowed_origins/1 invalid"])
     }
 
+    @Test func `a role brings its permissions, and an owner by role keeps the tenant`() {
+        let clerk = tenantFact(.memberAdded(.init(subject: "bob", role: "intake", permissions: ["listings:write"])))
+        Given(TenantAccount.self, founded).when(set("bob", [.listingsWrite], .intake))
+            .then(clerk)
+            .thenState {
+                let allowed = $0?.members["bob"]?.allowed ?? []
+                return allowed.allows(.intakesWrite) && allowed.allows(.listingsWrite) && !allowed.allows(.keysWrite)
+            }
+        Given(TenantAccount.self, founded + [clerk]).when(set("bob", [.listingsWrite], .intake)).thenNothing()
+        Given(TenantAccount.self, founded + [clerk]).when(set("bob", [], nil))
+            .then(tenantFact(.memberChanged(.init(subject: "bob", permissions: []))))
+            .thenState { $0?.members["bob"]?.allowed == [] }
+        let second = tenantFact(.memberChanged(.init(subject: "bob", role: "owner", permissions: [])))
+        Given(TenantAccount.self, founded + [clerk, second]).when(remove("ann"))
+            .then(tenantFact(.memberRemoved(.init(subject: "ann"))))
+        Given(TenantAccount.self, founded + [clerk]).when(remove("ann")).refuses(.lastOwner)
+    }
+
+    @Test func `a key is renamed and rotated; both are good until the old one ends`() throws {
+        let made = tenantFact(.keyCreated(.init(keyID: "k1", kind: .publishable, name: "Shop", hash: "00")))
+        let rotated = tenantFact(
+            .keyRotated(.init(keyID: "k1", newKeyID: "k2", hash: "11", expiresAt: noon + .seconds(3600))))
+        Given(TenantAccount.self, founded + [made]).when(change("k1", ["name": "Till", "allowed_origins": []]))
+            .then(tenantFact(.keyChanged(.init(keyID: "k1", changes: ["name": "Till"]))))
+            .thenState { $0?.keys["k1"]?.name == "Till" }
+        Given(TenantAccount.self, founded + [made]).when(change("k1", ["name": "Shop"])).thenNothing()
+        let state = TenantAccount.fold(founded + [made, rotated])
+        #expect(state?.keys["k2"]?.name == "Shop")
+        #expect(state?.keys["k2"]?.isValid(at: noon + .seconds(7200)) == true)
+        #expect(state?.keys["k1"]?.isValid(at: noon + .seconds(3599)) == true)
+        #expect(state?.keys["k1"]?.isValid(at: noon + .seconds(3600)) == false)
+        Given(TenantAccount.self, founded + [made, rotated]).when(rotate("k1")).refuses(.keyEnded)
+        Given(TenantAccount.self, founded + [made, rotated]).when(change("k1", ["name": .null])).refuses(.keyEnded)
+        Given(TenantAccount.self, founded).when(rotate("k1")).refuses(.keyUnknown)
+        #expect(try rotate("k1")(TenantAccount.fold(founded + [made])) == [rotated])
+    }
+
+    @Test func `settings change one by one, and come back to their defaults`() throws {
+        let first: JSONObject = ["return_days": 30, "features": ["photos": true], "name": "Acme"]
+        let changed = tenantFact(
+            .settingsChanged(.init(changes: ["return_days": 30, "features": ["photos": true]])))
+        Given(TenantAccount.self, founded).when(settle(first)).then(changed)
+            .thenState { $0?.settings.returnDays == 30 && $0?.settings.features == ["photos": true] }
+        Given(TenantAccount.self, founded + [changed]).when(settle(first)).thenNothing()
+        Given(TenantAccount.self, founded + [changed])
+            .when(settle(["return_days": .null, "features": ["photos": .null, "labels": false], "time_zone": "UTC"]))
+            .thenState {
+                $0?.settings.returnDays == 14 && $0?.settings.features == ["labels": false] && $0?.timeZone == "UTC"
+            }
+        Given(TenantAccount.self).when(settle(first)).refuses(.unknown)
+        let state = TenantAccount.fold(founded + [changed])
+        #expect(try TenantAccount.decode(TenantAccount.encode(state)) == state)
+    }
+
+    @Test func `fields of settings, roles and rotations`() throws {
+        #expect(
+            try codes {
+                try TenantAccount.ChangeSettings(
+                    fields: body(
+                        """
+                        {"name": null, "return_days": 400, "hold_hours": "1", "sku_pattern": "x", "languages": ["pl", "q"],
+                         "addresses": [{"kind": "moon", "lines": ["a"], "city": "b", "country": "Poland"}],
+                         "features": {"a b": true, "c": 1}, "time_zone": "Warsaw", "currency": "EUR"}
+                        """))
+            }.sorted() == [
+                "/addresses/0/country invalid", "/addresses/0/kind invalid", "/currency unknown_field",
+                "/features/a b invalid", "/hold_hours wrong_type", "/languages/1 invalid", "/name required",
+                "/return_days out_of_range", "/sku_pattern invalid", "/time_zone invalid",
+            ])
+        #expect(
+            try TenantAccount.ChangeSettings(fields: body(#"{"return_days": null, "languages": ["pl", "en-GB"]}"#))
+                .changes
+                == ["return_days": .null, "languages": ["pl", "en-GB"]])
+        #expect(
+            try codes { try TenantAccount.SetMember(fields: body(#"{"subject": "x", "role": "king"}"#)) }
+                == ["/role invalid"])
+        #expect(
+            try codes { try TenantAccount.SetMember(fields: body(#"{"subject": "x"}"#)) } == ["/permissions required"])
+        #expect(try TenantAccount.SetMember(fields: body(#"{"subject": "x", "role": "sales"}"#)).role == .sales)
+        #expect(try TenantAccount.graceHours(fields: [:]) == 24)
+        #expect(
+            try codes { try TenantAccount.graceHours(fields: ["grace_hours": 721]) } == ["/grace_hours out_of_range"])
+        #expect(
+            try codes { try TenantAccount.ChangeKey(fields: body(#"{"allowed_origins": ["x"], "hash": ""}"#)) }
+                == ["/hash unknown_field", "/allowed_origins/0 invalid"])
+    }
+
     @Test func `the stored state is read back`() throws {
         let state = TenantAccount.fold(founded + [bob])
         #expect(try TenantAccount.decode(TenantAccount.encode(state)) == state)
@@ -98,8 +186,26 @@ import Testing
 
     private typealias Decide = (TenantAccount.State) throws(TenantAccount.Refused) -> [TenantAccount.Event]
 
-    private func set(_ subject: String, _ permissions: Set<Permission>) -> Decide {
-        let intent = TenantAccount.SetMember(subject: subject, permissions: permissions)
+    private func settle(_ changes: JSONObject) -> Decide {
+        { state throws(TenantAccount.Refused) in
+            try TenantAccount.changeSettings(.init(changes: changes), stamp, state)
+        }
+    }
+
+    private func change(_ id: String, _ changes: JSONObject) -> Decide {
+        { state throws(TenantAccount.Refused) in
+            try TenantAccount.changeKey(id, .init(changes: changes), stamp, state)
+        }
+    }
+
+    private func rotate(_ id: String) -> Decide {
+        { state throws(TenantAccount.Refused) in
+            try TenantAccount.rotateKey(id, newID: "k2", hash: "11", grace: .seconds(3600), stamp, state)
+        }
+    }
+
+    private func set(_ subject: String, _ permissions: Set<Permission>, _ role: Role? = nil) -> Decide {
+        let intent = TenantAccount.SetMember(subject: subject, role: role, permissions: permissions)
         return { state throws(TenantAccount.Refused) in try TenantAccount.setMember(intent, stamp, state) }
     }
 

@@ -77,10 +77,10 @@ struct Shop: Sendable {
     func isProjected() async throws -> Bool {
         let rows = try await administrator.query(
             """
-            SELECT count(DISTINCT c.projection) FROM main.checkpoints c
-            WHERE c.position = (SELECT max(position) FROM main.events)
+            SELECT count(DISTINCT c.projection) = (SELECT count(*) FROM main.generations WHERE status = 'live')
+            FROM main.checkpoints c WHERE c.position = (SELECT max(position) FROM main.events)
             """)
-        return try rows[0].decode(0, as: Int.self) == 2
+        return try rows[0].decode(0, as: Bool.self)
     }
 
     // MARK: Business

@@ -37,7 +37,8 @@ import Testing
             #expect(
                 run.out
                     == """
-                    nothing differs: 30 events, 14 streams, 7 groups of items, 7 groups of listings, up to position 30
+                    nothing differs: 30 events, 14 streams, 7 groups of items, 7 groups of listings, 0 groups of \
+                    locations, 0 groups of intakes, 0 groups of stocktakes, up to position 30
 
                     """)
         }

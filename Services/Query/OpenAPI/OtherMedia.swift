@@ -1,6 +1,21 @@
 import JSON
 
 extension Description {
+    /// A list that also comes as a CSV file.
+    static func file(_ operation: JSONValue) -> JSONValue {
+        let file: JSONValue = [
+            "schema": [
+                "type": "string",
+                "description": .string(
+                    """
+                    With `Accept: text/csv`: the whole list as a file, or as many lines as `limit` says. Texts that would be \
+                    taken for a formula begin with an apostrophe.
+                    """),
+            ]
+        ]
+        return operation.adding(file, named: "text/csv", under: ["get", "responses", "200", "content"])
+    }
+
     /// An operation that also answers with a stream of server-sent events.
     static func followed(_ operation: JSONValue) -> JSONValue {
         let stream: JSONValue = [

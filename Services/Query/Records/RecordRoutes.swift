@@ -1,0 +1,53 @@
+import Documents
+import Edge
+import EventSourcing
+import Hummingbird
+import Identity
+import Postgres
+
+/// `GET /v1/<records>` and `GET /v1/<records>/{id}`, for members: the newest first, by status, by the record's own filters,
+/// and by words.
+struct RecordRoutes<Record: ProjectedRecord>: Sendable {
+    var documents: DocumentRoutes
+
+    init(_ record: Record.Type, _ documents: (Resource) -> DocumentRoutes) {
+        self.documents = documents(Records.resource(record))
+    }
+
+    func add(to router: EdgeRouter) {
+        let path = "/v1/" + Record.plural
+        router.get(RouterPath(path), use: list)
+        router.get(RouterPath(path + "/:id"), use: one)
+    }
+
+    @Sendable private func one(_ request: Request, _ context: EdgeContext) async throws -> Response {
+        _ = try context.operatorsTenant()
+        return try await documents.one(request, context)
+    }
+
+    @Sendable private func list(_ request: Request, _ context: EdgeContext) async throws -> Response {
+        let tenant = try context.operatorsTenant()
+        var parameters = QueryParameters(request)
+        _ = parameters.choice("sort", [Records.newest.name])
+        var list = ListRequest(documents.resource, tenant: tenant.id, visibility: .full, sort: Records.newest)
+        list.filter("status", parameters.choice("status", Record.statuses)) { "t.status = \($0)" }
+        for filter in Record.filters {
+            list.filter(filter.name, parameters.text(filter.name)) { "t.\(unescaped: filter.name) = \($0)" }
+        }
+        try list.finish(&parameters)
+        return try await documents.page(list, request, context)
+    }
+}
+
+enum Records {
+    static let newest = ListSort(name: "-created_at", column: "created_at", isDescending: true, kind: .time)
+
+    static func resource<Record: ProjectedRecord>(_ record: Record.Type) -> Resource {
+        guard let projection = Projection(rawValue: Record.plural) else {
+            preconditionFailure("\(Record.plural) has no projection")
+        }
+        return Resource(
+            name: Record.plural, prefix: Record.category, projection: projection,
+            visible: { $0 == .full ? "true" : "false" }, csv: Record.csv)
+    }
+}

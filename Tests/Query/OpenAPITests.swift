@@ -72,13 +72,12 @@ import Testing
                 let parameters = operations["get"]?["parameters"]?.arrayValue ?? []
                 let query = parameters.filter { $0["in"] == "query" }.compactMap { $0["name"]?.stringValue }
                 // A value that no parameter takes: a known one complains of the value or goes on.
-                let path = path.replacing("streams/{category}/{id}", with: "streams/item/\(UUID().id("item"))")
+                var path = path.replacing("streams/{category}", with: "streams/item")
                     .replacing("{correlation_id}", with: UUID().text)
-                    .replacing(
-                        "{id}",
-                        with: UUID().id(
-                            path.split(separator: "/").dropFirst().first.map { String($0.dropLast()) } ?? "")
-                    )
+                if path.contains("{id}"), let kind = path.split(separator: "/").dropFirst().first {
+                    let prefix = kind == "streams" ? "item" : String(kind.dropLast())
+                    path = path.replacing("{id}", with: UUID().id(prefix))
+                }
                 let answer = try await app.get(
                     path + "?" + (query + ["unheard_of"]).map { "\($0)=1" }.joined(separator: "&"), of: shop)
                 let unknown = (answer.json["errors"]?.arrayValue ?? []).filter { $0["code"] == "unknown_parameter" }

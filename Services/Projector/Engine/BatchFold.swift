@@ -34,7 +34,7 @@ struct BatchFold<P: Projection> {
                 self.parking.groups.insert(key)
                 self.parking.count += 1
                 parked.append(ParkedEvent(event: event, key: key, reason: reason))
-            } else if case .unreadable(_, let reason) = event.payload {
+            } else if case .unreadable(_, let reason) = event.payload, P.source.includes(event.stream.category) {
                 guard count > 0 else { throw FoldFailure(event, reason) }
                 break
             } else if let key {

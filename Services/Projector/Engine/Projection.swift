@@ -57,6 +57,10 @@ enum GroupSource: Sendable, Equatable {
         case .streams(let category): category
         }
     }
+
+    func includes(_ category: String) -> Bool {
+        category == self.category || self == .items && category == "listing"
+    }
 }
 
 /// A group of rows: of one tenant, by the identifier that all of them share.

@@ -151,7 +151,7 @@ let package = Package(
             tests("JSON", ["JSON"]),
             tests("EventSourcing", ["EventSourcing", "JSON"]),
             tests("Events", ["Events", "EventSourcing", "JSON"], resources: [.copy("Fixtures")]),
-            tests("Documents", ["Documents", "EventSourcing", "JSON"]),
+            tests("Documents", ["Documents", "EventSourcing", "Events", "JSON"]),
             tests("Postgres", ["Postgres", "TestSupport", logging]),
             tests(
                 "PersonalData", ["EventSourcing", "JSON", "PersonalData", "Postgres", "TestSupport", crypto, logging]),

@@ -46,8 +46,11 @@ public enum CommandService {
             executor: executor, fingerprints: Fingerprints(key: configuration.fingerprintKey?.reveal() ?? []),
             tokens: PositionTokens(pool: pool, shard: configuration.shard), queryURL: configuration.queryURL ?? "")
         let files = ImportFiles(pool: pool, keys: vault.keys)
+        let skus = SKUSupply(sequences: Sequences(pool: pool), reader: reader)
         let router = router(
-            ItemRoutes(api: api), ListingRoutes(api: api), ImportRoutes(api: api, files: files, runner: runner),
+            ItemRoutes(api: api), ItemFactRoutes(api: api, skus: skus), ListingRoutes(api: api),
+            IntakeRoutes(api: api, pool: pool, skus: skus), StocktakeRoutes(api: api),
+            ImportRoutes(api: api, files: files, runner: runner),
             TenantRoutes(api: api, pool: pool, directory: directory, shard: configuration.shard),
             LocationRoutes(api: api), ConsignorRoutes(api: api, vault: vault))
 
@@ -64,12 +67,16 @@ public enum CommandService {
     }
 
     static func router(
-        _ items: ItemRoutes, _ listings: ListingRoutes, _ imports: ImportRoutes, _ tenants: TenantRoutes,
-        _ locations: LocationRoutes, _ consignors: ConsignorRoutes
+        _ items: ItemRoutes, _ facts: ItemFactRoutes, _ listings: ListingRoutes, _ intakes: IntakeRoutes,
+        _ stocktakes: StocktakeRoutes, _ imports: ImportRoutes, _ tenants: TenantRoutes, _ locations: LocationRoutes,
+        _ consignors: ConsignorRoutes
     ) -> EdgeRouter {
         let router = Edge.makeRouter()
         items.add(to: router)
+        facts.add(to: router)
         listings.add(to: router)
+        intakes.add(to: router)
+        stocktakes.add(to: router)
         imports.add(to: router)
         tenants.add(to: router)
         consignors.add(to: router)

@@ -13,7 +13,7 @@ public enum QueryService {
     public static let requirements: ServiceConfiguration.Requirements = [.database, .issuer, .masterKeys]
 
     /// The oldest schema of the database that this program can read.
-    static let oldestSchema = 14
+    static let oldestSchema = 15
 
     /// How long events may wait for a projection before the service says that it is not ready.
     static let mostLag: Duration = .seconds(60)
@@ -83,6 +83,8 @@ public enum QueryService {
         ItemRoutes(documents: documents(Items.resource)).add(to: router)
         ListingRoutes(documents: documents(Listings.resource)).add(to: router)
         RecordRoutes(LocationRecord.self, documents).add(to: router)
+        RecordRoutes(IntakeRecord.self, documents).add(to: router)
+        RecordRoutes(StocktakeRecord.self, documents).add(to: router)
         SwitchRoutes(switches: switches).add(to: router)
         ImportRoutes(pool: pool, standpoints: standpoints).add(to: router)
         TenantRoutes(pool: pool, standpoints: standpoints).add(to: router)

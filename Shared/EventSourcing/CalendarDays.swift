@@ -53,4 +53,10 @@ public struct CalendarDays: Sendable {
         }
         return "\(digits(year, 4))-\(digits(month, 2))-\(digits(day, 2))"
     }
+
+    /// The year and the month of the local day of `time`.
+    public func month(of time: Timestamp) -> (year: Int, month: Int) {
+        let parts = parts(of: time)
+        return (parts.year, parts.month)
+    }
 }

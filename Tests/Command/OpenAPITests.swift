@@ -31,8 +31,10 @@ import Testing
         let vault = ConsignorVault(keys: keys, pool: pool)
         let runner = ImportRunner(
             executor: executor, reader: reader, pool: pool, vault: vault, configuration: database, logger: logger)
+        let skus = SKUSupply(sequences: Sequences(pool: pool), reader: reader)
         return CommandService.router(
-            ItemRoutes(api: api), ListingRoutes(api: api),
+            ItemRoutes(api: api), ItemFactRoutes(api: api, skus: skus), ListingRoutes(api: api),
+            IntakeRoutes(api: api, pool: pool, skus: skus), StocktakeRoutes(api: api),
             ImportRoutes(api: api, files: ImportFiles(pool: pool, keys: keys), runner: runner),
             TenantRoutes(api: api, pool: pool, directory: TenantDirectory(pool: pool), shard: "main"),
             LocationRoutes(api: api), ConsignorRoutes(api: api, vault: vault))

@@ -23,6 +23,7 @@ import Testing
         "main.claims": ["append": "SID", "command": "S", "query": "s", "operator": "S"],
         "main.outbox": ["append": "SIu", "query": "s", "worker": "SU", "operator": "S"],
         "main.due_intents": ["append": "SI", "worker": "SI", "operator": "S"],
+        "main.sequences": ["append": "SIU", "operator": "S"],
         "main.import_chunks": ["append": "SID", "command": "S"],
         "main.import_lines": ["append": "SI", "command": "S", "query": "S", "operator": "S"],
         "main.generations": all("S", "projector", "query", "operator", "append"),
@@ -35,6 +36,8 @@ import Testing
         "main.changes": ["projector": "SIUD", "operator": "S", "append": "S"],
         "main.items_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
         "main.locations_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
+        "main.intakes_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
+        "main.stocktakes_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
         "main.listings_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
         "main.history": ["query": "S", "append": "SIUDT"],
     ]

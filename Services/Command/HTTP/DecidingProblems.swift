@@ -13,6 +13,8 @@ extension Problem {
                 })
         case Item.Refused.unknown, Item.Refused.deleted: self.init(.notFound, "there is no such item")
         case Listing.Refused.unknown: self.init(.notFound, "there is no such listing")
+        case Intake.Refused.unknown: self.init(.notFound, "there is no such intake")
+        case Stocktake.Refused.unknown: self.init(.notFound, "there is no such stock-take")
         case Location.Refused.unknown: self.init(.notFound, "there is no such location")
         case Import.Refused.unknown: self.init(.notFound, "there is no such import")
         case TenantAccount.Refused.keyUnknown: self.init(.notFound, "there is no such key")

@@ -61,7 +61,9 @@ enum ClaimKind {
     static let importListing = "import_listing"
     /// A shop's number of a consignor, held by the consignor, also a merged or an erased one.
     static let consignorNumber = "consignor_number"
-    /// `<consignor uuid>/<item uuid>`, held by the item while the shop has it.
+    /// `<location uuid>/<item uuid>`, held by the item while it is there.
+    static let atLocation = "at_location"
+    /// `<consignor uuid>/<item or intake uuid>`, held while what a consignor brought is in the tenant's custody.
     static let custody = "custody"
     /// A location's code, held while it is open.
     static let locationCode = "location_code"

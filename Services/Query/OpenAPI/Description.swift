@@ -52,6 +52,14 @@ enum Description: APIWords {
                         "first", integer(1...Int64(LabelSheet.places)),
                         "the place of the first label, on a sheet whose first ones are gone"),
                 ], for: .members)),
+        "/v1/intakes": file(
+            get("Intakes, the newest first", list("Intake"), records(IntakeRecord.self), for: .members)),
+        "/v1/intakes/{id}": get(
+            "An intake", one("Intake"), [path("id", "intake_…")], for: .members, hasTag: true),
+        "/v1/stocktakes": file(
+            get("Stock-takes, the newest first", list("Stocktake"), records(StocktakeRecord.self), for: .members)),
+        "/v1/stocktakes/{id}": get(
+            "A stock-take", one("Stocktake"), [path("id", "stocktake_…")], for: .members, hasTag: true),
         "/v1/tenant": get("The tenant's settings", one("Tenant"), [], for: .members),
         "/v1/members": get("Who belongs to the tenant", list("Member"), [], for: .members),
         "/v1/keys": get("The tenant's keys, without what opens doors", list("Key"), [], for: .members),

@@ -150,15 +150,6 @@ struct IBAN: Equatable {
 }
 
 extension Field {
-    /// A day of the calendar, `1990-05-31`.
-    static func date(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> String {
-        let text = try string(value, pointer)
-        guard text.utf8.count == 10, Timestamp(rfc3339: text + "T00:00:00Z") != nil else {
-            throw .one(pointer, .invalid, "must be a day like 1990-05-31")
-        }
-        return text
-    }
-
     /// A shop's own number for a consignor: it is no name, and stands in the clear.
     static func consignorNumber(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> String {
         let number = try text(limit: 40, value, pointer)

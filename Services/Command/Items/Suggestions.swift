@@ -101,16 +101,3 @@ enum AcquisitionFields {
         return acquisition
     }
 }
-
-extension Field {
-    /// A day of the calendar, `2026-03-10`.
-    static func date(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> String {
-        let text = try string(value, pointer)
-        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-        let isPlain = parts.map(\.utf8.count) == [4, 2, 2] && parts.joined().utf8.allSatisfy { (48...57).contains($0) }
-        guard isPlain, let year = Int(parts[0]), let month = Int(parts[1]), let day = Int(parts[2]),
-            DateComponents(calendar: Calendar(identifier: .gregorian), year: year, month: month, day: day).isValidDate
-        else { throw .one(pointer, .invalid, "must be a day, like 2026-03-10") }
-        return text
-    }
-}

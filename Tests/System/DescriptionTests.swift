@@ -127,6 +127,9 @@ private final class Scene: Sendable {
         if body?["number"] != nil, body?["number"] != .null {
             body?["number"] = .string("K-\(UInt64.random(in: 0..<UInt64.max))")
         }
+        if body?["code"] != nil, body?["code"] != .null {
+            body?["code"] = .string("L-\(UInt64.random(in: 0..<1_000_000_000))")
+        }
         if body != nil { headers["Content-Type"] = "application/json" }
         // A price is in the tenant's currency.
         if var price = body?["price"]?.objectValue {
@@ -138,9 +141,20 @@ private final class Scene: Sendable {
             method, .command, try await resolve(path), headers, body: body.map { JSONValue.object($0).bytes })
     }
 
+    private func location() async throws -> String {
+        let code = "L-\(UInt64.random(in: 0..<1_000_000_000))"
+        return try await instance.write(
+            "POST", "/v1/locations", ["code": .string(code), "name": "Place", "kind": "store"])["id"].stringValue ?? ""
+    }
+
     private func resolve(_ path: String) async throws -> String {
         guard path.contains("{id}") else { return path }
         if path.hasPrefix("/v1/items/") { return path.replacing("{id}", with: try await item()) }
+        if path.hasPrefix("/v1/locations/") { return path.replacing("{id}", with: try await location()) }
+        if path.hasPrefix("/v1/keys/") {
+            let key = try await instance.write("POST", "/v1/keys", ["kind": "publishable"])
+            return path.replacing("{id}", with: key["key_id"].stringValue ?? "")
+        }
         if path.hasPrefix("/v1/consignors/") { return path.replacing("{id}", with: try await consignor()) }
         let listing = try await instance.write(
             "POST", "/v1/listings",

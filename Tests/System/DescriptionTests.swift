@@ -58,7 +58,10 @@ import Testing
 
     @Test func `a body of the described shape is taken, and no other`() async throws {
         try await Instance.with { instance in
-            let document = try await instance.send("GET", .command, "/openapi.json").json
+            // It says the same of so many routes that the client takes the compressed form for an attack.
+            let document = try await instance.send(
+                "GET", .command, "/openapi.json", ["Accept-Encoding": "identity"]
+            ).json
             let calls = Self.calls(document)
             #expect(calls.count > 10)
             let scene = Scene(instance)

@@ -50,13 +50,6 @@ struct Decision {
         Set(try await reader.states(tenant, category: type.category, ids).keys)
     }
 
-    /// Whether a stream exists of which nothing else matters here. The intent depends on its version, as with `load`.
-    mutating func exists(_ stream: StreamID) async throws -> Bool {
-        let version = try await reader.state(tenant, stream)?.version ?? 0
-        expectations.append(Expectation(stream, at: version))
-        return version > 0
-    }
-
     private mutating func depend<A: StoredAggregate>(on snapshot: Snapshot<A>) -> Snapshot<A> {
         if primary == nil { primary = (snapshot.stream, snapshot.version, snapshot.position) }
         expectations.append(Expectation(snapshot.stream, at: snapshot.version))

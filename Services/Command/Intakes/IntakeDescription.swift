@@ -1,3 +1,4 @@
+import Documents
 import Edge
 import EventSourcing
 import Events
@@ -53,21 +54,30 @@ enum IntakeDescription: APIWords {
     static let schemas: JSONObject = [
         "NewIntakeItem": fields(
             required: ItemDescription.members([.title]),
-            optional: ItemDescription.members(ItemField.allCases.filter { $0 != .title }) + evidence),
+            optional: ItemDescription.members(ItemField.allCases.filter { $0 != .title && $0 != .condition }) + evidence
+                + ["condition": orNull(choice(ItemCondition.allCases.map(\.rawValue)))]),
         "IntakeItemChanges": fields(optional: ItemDescription.members(ItemField.allCases) + evidence),
-        "Authentication": fields(
-            required: ["outcome": choice(IntakeItemAuthenticated.Outcome.allCases.map(\.rawValue))],
-            optional: [
-                "report": orNull(
-                    fields(
-                        required: [
-                            "sha256": text(like: "^[0-9a-f]{64}$", String(repeating: "0", count: 64)),
-                            "reference": text(500),
-                        ])),
-                "cost": orNull(reference("PriceFromZero")),
-                "bearer": orNull(choice(IntakeItemAuthenticated.Bearer.allCases.map(\.rawValue))),
-            ]),
+        "Authentication": authentication,
     ]
+
+    private static let authentication: JSONValue = {
+        var schema =
+            fields(
+                required: ["outcome": choice(IntakeItemAuthenticated.Outcome.allCases.map(\.rawValue))],
+                optional: [
+                    "report": orNull(
+                        fields(
+                            required: [
+                                "sha256": text(like: "^[0-9a-f]{64}$", String(repeating: "0", count: 64)),
+                                "reference": text(500),
+                            ])),
+                    "cost": orNull(reference("PriceFromZero")),
+                    "bearer": orNull(choice(IntakeItemAuthenticated.Bearer.allCases.map(\.rawValue))),
+                ]
+            ).objectValue ?? [:]
+        schema["dependentRequired"] = ["cost": ["bearer"]]
+        return .object(schema)
+    }()
 
     private static let evidence: JSONObject = [
         "acquisition": orNull(reference("Acquisition")), "suggestions": orNull(reference("Suggestions")),

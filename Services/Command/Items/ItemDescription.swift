@@ -79,7 +79,8 @@ enum ItemDescription: APIWords {
         "Acquisition": fields(
             optional: [
                 "legal_basis": orNull(choice(LegalBasis.allCases.map(\.rawValue))),
-                "price": orNull(reference("PriceFromZero")), "date": orNull(["type": "string", "format": "date"]),
+                "price": orNull(reference("PriceFromZero")),
+                "date": orNull(["type": "string", "format": "date", "examples": ["2026-03-10"]]),
                 "document": orNull(text(100)), "origin_country": orNull(text(like: "^[A-Z]{2}$", "PL", atMost: 2)),
                 "scheme": orNull(choice(TaxScheme.allCases.map(\.rawValue))),
             ]),

@@ -131,9 +131,10 @@ extension Decision {
         guard location.isOpen else { throw ReferenceRefusal.closed(pointer) }
     }
 
+    /// A consignor who can bring something: there, and neither merged into another nor erased.
     mutating func requireConsignor(_ id: UUID, _ pointer: String) async throws {
-        guard try await exists(StreamID(category: "consignor", id: id)) else {
-            throw ReferenceRefusal.consignor(pointer)
-        }
+        guard let consignor = try await load(Consignor.self, id).state,
+            consignor.status == .active
+        else { throw ReferenceRefusal.consignor(pointer) }
     }
 }

@@ -96,6 +96,7 @@ let package = Package(
         // Shared: the database, the outside and the process.
         shared("Postgres", ["CLibpq", deque, logging]),
         shared("EventStore", ["EventSourcing", "JSON", "Postgres", deque, logging]),
+        shared("PersonalData", ["EventSourcing", "JSON", "Postgres", crypto]),
         shared("Runtime", [configuration, lifecycle, logging, metrics, unixSignals]),
         shared(
             "Identity",
@@ -110,8 +111,9 @@ let package = Package(
         + service(
             "Command",
             [
-                "Documents", "Edge", "EventSourcing", "EventStore", "Events", "Identity", "JSON", "Postgres", "Runtime",
-                crypto, deque, httpTypes, hummingbird, lifecycle, logging, metrics, nioCore,
+                "Documents", "Edge", "EventSourcing", "EventStore", "Events", "Identity", "JSON", "PersonalData",
+                "Postgres",
+                "Runtime", crypto, deque, httpTypes, hummingbird, lifecycle, logging, metrics, nioCore,
             ], executable: "closter-command")
         + service(
             "Projector",
@@ -122,15 +124,14 @@ let package = Package(
         + service(
             "Query",
             [
-                "Documents", "Edge", "EventSourcing", "Identity", "JSON", "Postgres", "Runtime", crypto, deque,
-                httpTypes,
-                hummingbird, lifecycle, logging, metrics, nioCore, yams,
+                "Documents", "Edge", "EventSourcing", "Identity", "JSON", "PersonalData", "Postgres", "Runtime", crypto,
+                deque, httpTypes, hummingbird, lifecycle, logging, metrics, nioCore, yams,
             ], executable: "closter-query")
         + service(
             "Operator",
             [
-                "Command", "Documents", "EventSourcing", "EventStore", "Events", "Identity", "JSON", "Postgres",
-                "Projector", "Query", argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix,
+                "Command", "Documents", "EventSourcing", "EventStore", "Events", "Identity", "JSON", "PersonalData",
+                "Postgres", "Projector", "Query", argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix,
                 unixSignals,
             ], executable: "closter")
         + [
@@ -150,8 +151,10 @@ let package = Package(
             tests("JSON", ["JSON"]),
             tests("EventSourcing", ["EventSourcing", "JSON"]),
             tests("Events", ["Events", "EventSourcing", "JSON"], resources: [.copy("Fixtures")]),
-            tests("Documents", ["Documents", "EventSourcing", "JSON"]),
+            tests("Documents", ["Documents", "EventSourcing", "Events", "JSON"]),
             tests("Postgres", ["Postgres", "TestSupport", logging]),
+            tests(
+                "PersonalData", ["EventSourcing", "JSON", "PersonalData", "Postgres", "TestSupport", crypto, logging]),
             tests("Database", ["EventSourcing", "EventStore", "Postgres", "TestSupport", logging]),
             .executableTarget(
                 name: "closter-test-writer", dependencies: ["EventSourcing", "EventStore", "Postgres", logging],
@@ -191,7 +194,7 @@ let package = Package(
                 "Command",
                 [
                     "Command", "Documents", "Edge", "EventSourcing", "EventStore", "Events", "Identity", "JSON",
-                    "Postgres", "TestSupport", hummingbird, httpTypes, logging,
+                    "PersonalData", "Postgres", "TestSupport", hummingbird, httpTypes, logging,
                 ]),
             tests(
                 "Projector",
@@ -202,8 +205,8 @@ let package = Package(
             tests(
                 "Query",
                 [
-                    "Documents", "Edge", "EventSourcing", "Identity", "JSON", "Postgres", "Query", "Runtime",
-                    "TestSupport", asyncHTTPClient, httpTypes, lifecycle, logging, nioCore,
+                    "Documents", "Edge", "EventSourcing", "Identity", "JSON", "PersonalData", "Postgres", "Query",
+                    "Runtime", "TestSupport", asyncHTTPClient, httpTypes, lifecycle, logging, nioCore,
                 ]),
             tests(
                 "Operator",

@@ -4,6 +4,7 @@ import Foundation
 import Identity
 import Logging
 import Metrics
+import PersonalData
 import Postgres
 public import Runtime
 public import ServiceLifecycle
@@ -11,7 +12,7 @@ public import ServiceLifecycle
 /// The command service: validates intents and appends events. The only writer of events.
 public enum CommandService {
     public static let requirements: ServiceConfiguration.Requirements = [
-        .database, .issuer, .fingerprintKey, .queryURL,
+        .database, .issuer, .fingerprintKey, .queryURL, .masterKeys,
     ]
 
     /// The parts of the service, each listed after what it needs.
@@ -35,18 +36,23 @@ public enum CommandService {
             ? Doorbell(pool: pool, channel: "closter_\(configuration.shard)", logger: logger) : nil
         let reader = StateReader(pool: pool)
         let executor = Executor(appender: appender, reader: reader, doorbell: doorbell, logger: logger)
+        let vault = ConsignorVault(
+            keys: PersonKeys(pool: pool, masters: try MasterKeys(file: configuration.masterKeys ?? "")), pool: pool)
         let runner = ImportRunner(
-            executor: executor, reader: reader, pool: pool, configuration: database, logger: logger)
+            executor: executor, reader: reader, pool: pool, vault: vault, configuration: database, logger: logger)
         let directory = TenantDirectory(pool: pool)
 
         let api = CommandAPI(
             executor: executor, fingerprints: Fingerprints(key: configuration.fingerprintKey?.reveal() ?? []),
             tokens: PositionTokens(pool: pool, shard: configuration.shard), queryURL: configuration.queryURL ?? "")
-        let files = ImportFiles(pool: pool)
+        let files = ImportFiles(pool: pool, keys: vault.keys)
+        let skus = SKUSupply(sequences: Sequences(pool: pool), reader: reader)
         let router = router(
-            ItemRoutes(api: api), ListingRoutes(api: api), ImportRoutes(api: api, files: files, runner: runner),
+            ItemRoutes(api: api), ItemFactRoutes(api: api, skus: skus), ListingRoutes(api: api),
+            IntakeRoutes(api: api, pool: pool, skus: skus), StocktakeRoutes(api: api),
+            ImportRoutes(api: api, files: files, runner: runner),
             TenantRoutes(api: api, pool: pool, directory: directory, shard: configuration.shard),
-            LocationRoutes(api: api))
+            LocationRoutes(api: api), ConsignorRoutes(api: api, vault: vault))
 
         environment.health.register("database") { await DatabaseHealth.check(pool) }
         return [
@@ -61,14 +67,19 @@ public enum CommandService {
     }
 
     static func router(
-        _ items: ItemRoutes, _ listings: ListingRoutes, _ imports: ImportRoutes, _ tenants: TenantRoutes,
-        _ locations: LocationRoutes
+        _ items: ItemRoutes, _ facts: ItemFactRoutes, _ listings: ListingRoutes, _ intakes: IntakeRoutes,
+        _ stocktakes: StocktakeRoutes, _ imports: ImportRoutes, _ tenants: TenantRoutes, _ locations: LocationRoutes,
+        _ consignors: ConsignorRoutes
     ) -> EdgeRouter {
         let router = Edge.makeRouter()
         items.add(to: router)
+        facts.add(to: router)
         listings.add(to: router)
+        intakes.add(to: router)
+        stocktakes.add(to: router)
         imports.add(to: router)
         tenants.add(to: router)
+        consignors.add(to: router)
         locations.add(to: router)
         CommandDescription.service.add(to: router)
         return router

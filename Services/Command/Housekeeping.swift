@@ -3,7 +3,8 @@ import Postgres
 import Runtime
 import ServiceLifecycle
 
-/// What must be done now and then so that nothing grows for ever: partitions of outcomes, abandoned uploads.
+/// What must be done now and then so that nothing grows for ever: partitions of outcomes, abandoned uploads, and the
+/// keys of those who are erased.
 struct Housekeeping: Service {
     let pool: PostgresPool
     let logger: Logger
@@ -14,6 +15,7 @@ struct Housekeeping: Service {
                 do {
                     try await pool.execute(["SELECT main.rotate_outcomes()"], deadline: .seconds(30))
                     try await pool.execute(["SELECT main.sweep_import_chunks()"], deadline: .seconds(60))
+                    try await pool.execute(["SELECT main.shred_due()"], deadline: .seconds(60))
                 } catch {
                     logger.warning("housekeeping waits", metadata: ["error": "\(error)"])
                 }
@@ -25,7 +27,7 @@ struct Housekeeping: Service {
 
 enum DatabaseHealth {
     /// The version of the schema that this program is written for.
-    static let schema = 13
+    static let schema = 15
 
     static func check(_ pool: PostgresPool) async -> HealthOutcome {
         do {

@@ -107,6 +107,6 @@ struct Closter: ParsableCommand {
         subcommands: [
             MigrateCommand.self, ImportCommand.self, TokenCommand.self, TenantCommand.self, KeyCommand.self,
             TraceCommand.self, EventsCommand.self, VerifyCommand.self, RebuildCommand.self, ParkedCommand.self,
-            SwitchesCommand.self, RestoredCommand.self, OutboxCommand.self,
+            SwitchesCommand.self, RestoredCommand.self, OutboxCommand.self, PersonalCommand.self,
         ])
 }

@@ -3,14 +3,17 @@ import Edge
 import EventSourcing
 import Identity
 import Logging
+import PersonalData
 import Postgres
 public import Runtime
 public import ServiceLifecycle
 
 /// The query service: every GET, and nothing else. It reads and never writes.
 public enum QueryService {
+    public static let requirements: ServiceConfiguration.Requirements = [.database, .issuer, .masterKeys]
+
     /// The oldest schema of the database that this program can read.
-    static let oldestSchema = 13
+    static let oldestSchema = 15
 
     /// How long events may wait for a projection before the service says that it is not ready.
     static let mostLag: Duration = .seconds(60)
@@ -25,6 +28,7 @@ public enum QueryService {
         var database = try PostgresConfiguration(url: configuration.databaseURL?.reveal() ?? "")
         database.applicationName = "closter-query"
         let pool = PostgresPool(database, logger: logger)
+        let keys = PersonKeys(pool: pool, masters: try MasterKeys(file: configuration.masterKeys ?? ""))
         let hot = HotAnswers(
             bytes: configuration.hotBytes, shard: configuration.shard, poll: configuration.poll, pool: pool)
         let follower = ShardFollower(
@@ -56,7 +60,7 @@ public enum QueryService {
         let server = Edge.application(
             router(
                 pool: pool, follower: follower, feed: feed, shard: configuration.shard, switches: switches,
-                shadow: shadow, hot: hot),
+                shadow: shadow, hot: hot, keys: keys),
             environment: environment, authenticator: authenticator, hot: configuration.hotBytes > 0 ? hot : nil,
             onRunning: onRunning)
         // The feed is stopped first: the server ends when every answer has ended, and those of followers do not by
@@ -68,7 +72,7 @@ public enum QueryService {
 
     static func router(
         pool: PostgresPool, follower: ShardFollower, feed: Feed, shard: String, switches: SwitchFile, shadow: Shadow,
-        hot: HotAnswers
+        hot: HotAnswers, keys: PersonKeys
     ) -> EdgeRouter {
         let router = Edge.makeRouter()
         let standpoints = Standpoints(shard: shard, follower: follower)
@@ -79,9 +83,13 @@ public enum QueryService {
         ItemRoutes(documents: documents(Items.resource)).add(to: router)
         ListingRoutes(documents: documents(Listings.resource)).add(to: router)
         RecordRoutes(LocationRecord.self, documents).add(to: router)
+        RecordRoutes(IntakeRecord.self, documents).add(to: router)
+        RecordRoutes(StocktakeRecord.self, documents).add(to: router)
         SwitchRoutes(switches: switches).add(to: router)
         ImportRoutes(pool: pool, standpoints: standpoints).add(to: router)
         TenantRoutes(pool: pool, standpoints: standpoints).add(to: router)
+        LabelRoutes(pool: pool, standpoints: standpoints).add(to: router)
+        ConsignorRoutes(reader: ConsignorReader(pool: pool, keys: keys), standpoints: standpoints).add(to: router)
         HistoryRoutes(pool: pool, standpoints: standpoints, feed: feed).add(to: router)
         ParkedRoutes(pool: pool, standpoints: standpoints).add(to: router)
         ProblemRoutes().add(to: router)

@@ -32,9 +32,13 @@ public struct EventDocument: Sendable {
         self.recordedAt = recordedAt
     }
 
-    /// Members of payloads that no reader sees, by stored event name. The view `history` leaves them out already;
-    /// this keeps it so where the log is read another way.
-    private static let secrets: [String: [String]] = ["KeyCreated": ["hash"], "KeyRotated": ["hash"]]
+    /// Members of payloads that no reader sees, by stored event name, whichever way the log is read.
+    private static let secrets: [String: [String]] = [
+        "KeyCreated": ["hash"], "KeyRotated": ["hash"],
+        // Sealed, and of no use to who has no key: history tells that they were written, and when.
+        "ConsignorRegistered": ["contact", "tax", "import_base"], "ConsignorUpdated": ["contact", "import_base"],
+        "ConsignorPayoutChanged": ["payout"], "ConsignorTaxDeclared": ["tax"],
+    ]
 
     public func write(to writer: inout JSONWriter) {
         writer.beginObject()

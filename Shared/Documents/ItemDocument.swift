@@ -1,4 +1,5 @@
 import EventSourcing
+import Events
 import JSON
 
 /// Who reads a document.
@@ -13,8 +14,16 @@ public enum Audience: Sendable, CaseIterable {
 public enum ItemDocument {
     public static func status(of item: ItemRecord, _ listings: ItemListings) -> ItemStatus {
         if item.isDeleted { return .deleted }
-        if listings.hasSold { return .sold }
-        return listings.hasOpen ? .listed : .received
+        if allocation(of: item, listings) == .sold { return .sold }
+        switch item.custody {
+        case .expected: return .expected
+        case .returnedToConsignor: return .returned
+        case .lost: return .lost
+        case .damaged: return .damaged
+        case .disposed: return .disposed
+        case .inHouse, .atAuthenticator, .atRepair, .inTransit, .withBuyer: break
+        }
+        return listings.hasOpen ? .listed : item.isWithdrawn ? .withdrawn : .received
     }
 
     /// A storefront sees an item while one of its listings is published.
@@ -31,6 +40,13 @@ public enum ItemDocument {
         writer.member("version", item.version)
         writer.member("status", status(of: item, listings).rawValue)
         item.writeFields(to: &writer, for: audience)
+        if audience == .operators {
+            writer.member("custody", item.custody.rawValue)
+            writer.typeID("location_id", "location", item.locationID)
+            writer.member("title_holder", titleHolder(of: item, listings).rawValue)
+            writer.member("allocation", allocation(of: item, listings).rawValue)
+            writer.typeID("consignor_id", "consignor", item.consignorID)
+        }
         writer.time("created_at", item.createdAt)
         writer.time("updated_at", item.updatedAt)
         writer.endObject()

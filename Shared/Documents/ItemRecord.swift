@@ -1,4 +1,5 @@
 public import EventSourcing
+public import Events
 public import Foundation
 public import JSON
 
@@ -24,6 +25,19 @@ public struct ItemRecord: StoredRecord, Equatable {
     public private(set) var attributes: JSONObject = [:]
     /// What an import's file last said, as the events store it; documents never show it.
     public private(set) var imported: JSONValue?
+    public var custody = ItemCustody.inHouse
+    /// Where in the house; nil where no location is named, or it is not in the house.
+    public var locationID: UUID?
+    /// The firm that has it, where a third party does.
+    public var custodian: String?
+    public var titleHolder = ItemTitle.store
+    /// Who had the title before it was sold; nil until then.
+    public var seller: ItemTitle?
+    public var allocation = ItemAllocation.free
+    /// Who brought it, whoever has the title now.
+    public var consignorID: UUID?
+    /// Not to be offered until it is reinstated.
+    public var isWithdrawn = false
     public var createdAt: Timestamp
     public var updatedAt: Timestamp
 
@@ -104,6 +118,7 @@ public struct ItemRecord: StoredRecord, Equatable {
         writer.strings("photos", photos)
         writer.member("attributes", value: .object(attributes))
         if let imported { writer.member("imported", value: imported) }
+        writeFacts(to: &writer)
         writer.time("created_at", createdAt)
         writer.time("updated_at", updatedAt)
         writer.endObject()
@@ -129,5 +144,6 @@ public struct ItemRecord: StoredRecord, Equatable {
         imported = try reader.optional("imported") { $0.canonical }
         createdAt = try reader.required("created_at", \.timestamp)
         updatedAt = try reader.required("updated_at", \.timestamp)
+        try readFacts(reader)
     }
 }

@@ -61,6 +61,11 @@ struct RecordReader {
     func money(_ name: String) throws(RecordDecodingError) -> Money? { try optional(name, Money.init(json:)) }
     func time(_ name: String) throws(RecordDecodingError) -> Timestamp? { try optional(name, \.timestamp) }
     func uuid(_ name: String) throws(RecordDecodingError) -> UUID { try required(name, \.uuid) }
+
+    /// One of the stored names of an enumeration; nil when absent or null.
+    func choice<E: RawRepresentable>(_ name: String) throws(RecordDecodingError) -> E? where E.RawValue == String {
+        try optional(name) { $0.stringValue.flatMap(E.init(rawValue:)) }
+    }
 }
 
 extension JSONValue {

@@ -89,10 +89,12 @@ public enum SearchText {
         }
 
         /// Whether it finds an item, and so each of its listings: what `query` says of the item's words.
-        public func finds(_ item: ItemRecord) -> Bool {
-            let found = SearchText.words(of: item)
+        public func finds(_ item: ItemRecord) -> Bool { finds(words: SearchText.words(of: item)) }
+
+        /// Whether each of its words begins one of these, which are folded.
+        public func finds(words found: [String]) -> Bool {
             // Bytes, as PostgreSQL compares them, and not characters.
-            return words.allSatisfy { word in found.contains { $0.utf8.starts(with: word.utf8) } }
+            words.allSatisfy { word in found.contains { $0.utf8.starts(with: word.utf8) } }
         }
     }
 

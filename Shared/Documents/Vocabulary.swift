@@ -6,15 +6,23 @@ public enum ItemCondition: String, CaseIterable, Sendable {
     case good, fair, ungraded
 }
 
-/// Where an item stands; worked out from the item and its listings.
+/// Where an item stands, in one word: worked out from its facts and its listings, the first that is so in the order
+/// deleted, sold, those of custody, listed, withdrawn, received.
 public enum ItemStatus: String, CaseIterable, Sendable {
     /// There, and on no open listing.
     case received
     /// It has an open listing: a draft, a published or a paused one.
     case listed
-    /// No listing is open and one ended as sold.
+    /// A listing ended as sold.
     case sold
     case deleted
+    /// Announced, and not here yet.
+    case expected
+    /// Not to be offered, until it is reinstated.
+    case withdrawn
+    /// To its consignor.
+    case returned
+    case lost, damaged, disposed
 }
 
 public enum ListingStatus: String, CaseIterable, Sendable {

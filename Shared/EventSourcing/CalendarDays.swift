@@ -25,4 +25,38 @@ public struct CalendarDays: Sendable {
         let day = calendar.date(byAdding: .day, value: -days, to: noon) ?? noon
         return Timestamp(seconds: Int64(calendar.startOfDay(for: day).timeIntervalSince1970))
     }
+
+    /// The local day of `time`: `2026-03-10`.
+    public func day(of time: Timestamp) -> String {
+        let parts = parts(of: time)
+        return Self.text(parts.year, parts.month, parts.day)
+    }
+
+    /// The local day that lies `days` calendar days after the one of `time`.
+    public func day(_ days: Int, after time: Timestamp) -> String { day(of: start(of: -days, before: time)) }
+
+    /// The last day of the local year that lies `years` after the one of `time`: so many full calendar years are over then.
+    public func lastDay(ofYear years: Int, after time: Timestamp) -> String {
+        Self.text(parts(of: time).year + years, 12, 31)
+    }
+
+    private func parts(of time: Timestamp) -> (year: Int, month: Int, day: Int) {
+        let second = Date(timeIntervalSince1970: (Double(time.microseconds) / 1_000_000).rounded(.down))
+        let parts = calendar.dateComponents([.year, .month, .day], from: second)
+        return (parts.year ?? 0, parts.month ?? 1, parts.day ?? 1)
+    }
+
+    private static func text(_ year: Int, _ month: Int, _ day: Int) -> String {
+        func digits(_ number: Int, _ count: Int) -> String {
+            let text = String(number)
+            return String(repeating: "0", count: max(0, count - text.count)) + text
+        }
+        return "\(digits(year, 4))-\(digits(month, 2))-\(digits(day, 2))"
+    }
+
+    /// The year and the month of the local day of `time`.
+    public func month(of time: Timestamp) -> (year: Int, month: Int) {
+        let parts = parts(of: time)
+        return (parts.year, parts.month)
+    }
 }

@@ -1,3 +1,4 @@
+public import Foundation
 public import JSON
 
 /// What happens to an item: something of which there is exactly one.
@@ -5,17 +6,32 @@ public enum ItemEvent: StorableEvent {
     case received(ItemReceived)
     case updated(ProductUpdated)
     case deleted(ProductDeleted)
+    case moved(ItemMoved)
+    case custodyChanged(ItemCustodyChanged)
+    case titleTransferred(ItemTitleTransferred)
+    case allocationChanged(ItemAllocationChanged)
+    case withdrawn(ItemWithdrawn)
+    case reinstated(ItemReinstated)
 
     public static let category = "item"
 
     /// STORED NAMES: only ever add.
-    public static let schemas = ["ItemReceived": 1, "ProductUpdated": 1, "ProductDeleted": 1]
+    public static let schemas = [
+        "ItemReceived": 1, "ProductUpdated": 1, "ProductDeleted": 1, "ItemMoved": 1, "ItemCustodyChanged": 1,
+        "ItemTitleTransferred": 1, "ItemAllocationChanged": 1, "ItemWithdrawn": 1, "ItemReinstated": 1,
+    ]
 
     public var type: String {
         switch self {
         case .received: "ItemReceived"
         case .updated: "ProductUpdated"
         case .deleted: "ProductDeleted"
+        case .moved: "ItemMoved"
+        case .custodyChanged: "ItemCustodyChanged"
+        case .titleTransferred: "ItemTitleTransferred"
+        case .allocationChanged: "ItemAllocationChanged"
+        case .withdrawn: "ItemWithdrawn"
+        case .reinstated: "ItemReinstated"
         }
     }
 
@@ -24,6 +40,12 @@ public enum ItemEvent: StorableEvent {
         case .received(let event): event.payload
         case .updated(let event): event.payload
         case .deleted(let event): event.payload
+        case .moved(let event): event.payload
+        case .custodyChanged(let event): event.payload
+        case .titleTransferred(let event): event.payload
+        case .allocationChanged(let event): event.payload
+        case .withdrawn(let event): event.payload
+        case .reinstated: [:]
         }
     }
 
@@ -31,7 +53,13 @@ public enum ItemEvent: StorableEvent {
         switch type {
         case "ItemReceived": self = .received(try ItemReceived(payload))
         case "ProductUpdated": self = .updated(try ProductUpdated(payload))
-        default: self = .deleted(try ProductDeleted(payload))
+        case "ProductDeleted": self = .deleted(try ProductDeleted(payload))
+        case "ItemMoved": self = .moved(try ItemMoved(payload))
+        case "ItemCustodyChanged": self = .custodyChanged(try ItemCustodyChanged(payload))
+        case "ItemTitleTransferred": self = .titleTransferred(try ItemTitleTransferred(payload))
+        case "ItemAllocationChanged": self = .allocationChanged(try ItemAllocationChanged(payload))
+        case "ItemWithdrawn": self = .withdrawn(try ItemWithdrawn(payload))
+        default: self = .reinstated(ItemReinstated())
         }
     }
 }
@@ -65,6 +93,20 @@ public struct ImportedItem: Equatable, Sendable {
     }
 }
 
+extension PayloadReader {
+    /// Values of `ItemField`s that are there are of the fields' types.
+    func checkFields() throws(EventDecodingError) {
+        for field in ItemField.allCases {
+            switch field {
+            case .title, .condition: if object[field.rawValue] != nil { _ = try string(field.rawValue) }
+            case .photos: _ = try strings(field.rawValue)
+            case .attributes: _ = try members(field.rawValue)
+            default: _ = try optionalString(field.rawValue)
+            }
+        }
+    }
+}
+
 public struct ItemReceived: Equatable, Sendable {
     public var title: String
     public var condition: String
@@ -78,11 +120,24 @@ public struct ItemReceived: Equatable, Sendable {
     public var photos: [String]
     public var attributes: JSONObject
     public var imported: ImportedItem?
+    /// Whose it was; nil: the store's own, by import or from before there were consignors.
+    public var consignorID: UUID?
+    /// Only with `in_house`: where it was put.
+    public var locationID: UUID?
+    /// The intake that accepted it.
+    public var intakeID: UUID?
+    /// `in_house`, or `expected`.
+    public var custody: ItemCustody
+    public var acquisition: ItemAcquisition?
+    /// Evidence of machine help, by `ItemField` name: source, model, confidence, decision, by.
+    public var suggestions: JSONObject
 
     public init(
         title: String, condition: String, description: String? = nil, brand: String? = nil, category: String? = nil,
         size: String? = nil, color: String? = nil, material: String? = nil, sku: String? = nil, photos: [String] = [],
-        attributes: JSONObject = [:], imported: ImportedItem? = nil
+        attributes: JSONObject = [:], imported: ImportedItem? = nil, consignorID: UUID? = nil, locationID: UUID? = nil,
+        intakeID: UUID? = nil, custody: ItemCustody = .inHouse, acquisition: ItemAcquisition? = nil,
+        suggestions: JSONObject = [:]
     ) {
         self.title = title
         self.condition = condition
@@ -96,6 +151,17 @@ public struct ItemReceived: Equatable, Sendable {
         self.photos = photos
         self.attributes = attributes
         self.imported = imported
+        self.consignorID = consignorID
+        self.locationID = locationID
+        self.intakeID = intakeID
+        self.custody = custody
+        self.acquisition = acquisition
+        self.suggestions = suggestions
+    }
+
+    /// Who has the title from then on: what was bought is the store's at once, what is left to be sold the consignor's.
+    public var titleHolder: ItemTitle {
+        consignorID == nil || acquisition?.legalBasis == .purchase ? .store : .consignor
     }
 
     /// The fields that are there, by `ItemField` name: the same shape as `ProductUpdated.changes`.
@@ -116,6 +182,12 @@ public struct ItemReceived: Equatable, Sendable {
     var payload: JSONObject {
         var payload = values
         payload["imported"] = imported?.json
+        payload["consignor_id"] = consignorID.map { .id("consignor", $0) }
+        payload["location_id"] = locationID.map { .id("location", $0) }
+        payload["intake_id"] = intakeID.map { .id("intake", $0) }
+        if custody != .inHouse { payload["custody"] = .string(custody.rawValue) }
+        payload["acquisition"] = acquisition?.json
+        if !suggestions.isEmpty { payload["suggestions"] = .object(suggestions) }
         return payload
     }
 
@@ -126,7 +198,12 @@ public struct ItemReceived: Equatable, Sendable {
             category: try payload.optionalString("category"), size: try payload.optionalString("size"),
             color: try payload.optionalString("color"), material: try payload.optionalString("material"),
             sku: try payload.optionalString("sku"), photos: try payload.strings("photos"),
-            attributes: try payload.members("attributes"), imported: try ImportedItem(payload))
+            attributes: try payload.members("attributes"), imported: try ImportedItem(payload),
+            consignorID: try payload.optionalID("consignor_id", prefix: "consignor"),
+            locationID: try payload.optionalID("location_id", prefix: "location"),
+            intakeID: try payload.optionalID("intake_id", prefix: "intake"),
+            custody: try payload.optionalChoice("custody") ?? .inHouse, acquisition: try ItemAcquisition(payload),
+            suggestions: try payload.members("suggestions"))
     }
 }
 
@@ -135,30 +212,28 @@ public struct ProductUpdated: Equatable, Sendable {
     /// base.
     public var changes: JSONObject
     public var imported: ImportedItem?
+    /// Evidence of machine help, by `ItemField` name.
+    public var suggestions: JSONObject
 
-    public init(changes: JSONObject, imported: ImportedItem? = nil) {
+    public init(changes: JSONObject, imported: ImportedItem? = nil, suggestions: JSONObject = [:]) {
         self.changes = changes
         self.imported = imported
+        self.suggestions = suggestions
     }
 
     var payload: JSONObject {
         var payload: JSONObject = ["changes": .object(changes)]
         payload["imported"] = imported?.json
+        if !suggestions.isEmpty { payload["suggestions"] = .object(suggestions) }
         return payload
     }
 
     init(_ payload: PayloadReader) throws(EventDecodingError) {
         guard let changes = try payload.nested("changes") else { throw payload.missing("changes") }
-        for field in ItemField.allCases {
-            switch field {
-            case .title, .condition:
-                if changes.object[field.rawValue] != nil { _ = try changes.string(field.rawValue) }
-            case .photos: _ = try changes.strings(field.rawValue)
-            case .attributes: _ = try changes.members(field.rawValue)
-            default: _ = try changes.optionalString(field.rawValue)
-            }
-        }
-        self.init(changes: changes.object, imported: try ImportedItem(payload))
+        try changes.checkFields()
+        self.init(
+            changes: changes.object, imported: try ImportedItem(payload),
+            suggestions: try payload.members("suggestions"))
     }
 }
 

@@ -65,6 +65,18 @@ public struct PayloadReader: Sendable {
         return PayloadReader(type: type, schema: schema, object: object, path: "\(path)\(name).")
     }
 
+    /// A reader of each object of an array.
+    func elements(_ name: String) throws(EventDecodingError) -> [PayloadReader] {
+        let elements = try required(name, \.arrayValue)
+        var readers: [PayloadReader] = []
+        for (index, element) in elements.enumerated() {
+            guard let object = element.objectValue else { throw invalid("\(name)[\(index)]") }
+            readers.append(
+                PayloadReader(type: type, schema: schema, object: object, path: "\(path)\(name)[\(index)]."))
+        }
+        return readers
+    }
+
     public func optionalMoney(_ name: String) throws(EventDecodingError) -> Money? {
         guard let reader = try nested(name) else { return nil }
         let amount = try reader.integer("amount")
@@ -92,6 +104,23 @@ public struct PayloadReader: Sendable {
     /// The UUID of a TypeID with this prefix.
     public func id(_ name: String, prefix: String) throws(EventDecodingError) -> UUID {
         try required(name) { $0.stringValue.flatMap { TypeID.uuid(of: $0, prefix: prefix) } }
+    }
+
+    /// nil when absent or null.
+    public func optionalID(_ name: String, prefix: String) throws(EventDecodingError) -> UUID? {
+        try optional(name) { $0.stringValue.flatMap { TypeID.uuid(of: $0, prefix: prefix) } }
+    }
+
+    /// One of the stored names of an enumeration.
+    func choice<E: RawRepresentable>(_ name: String) throws(EventDecodingError) -> E where E.RawValue == String {
+        try required(name) { $0.stringValue.flatMap(E.init(rawValue:)) }
+    }
+
+    /// nil when absent or null.
+    func optionalChoice<E: RawRepresentable>(
+        _ name: String
+    ) throws(EventDecodingError) -> E? where E.RawValue == String {
+        try optional(name) { $0.stringValue.flatMap(E.init(rawValue:)) }
     }
 }
 

@@ -21,6 +21,7 @@ public import Logging
 /// | `CLOSTER_STACK_PROJECT` | Stack Auth project whose tokens are accepted | none |
 /// | `CLOSTER_STACK_JWKS_URL` | where that project's keys are | Stack Auth's own address |
 /// | `CLOSTER_FINGERPRINT_KEY` | hex, at least 32 bytes: key of the idempotency fingerprints (secret) | required by command |
+/// | `CLOSTER_MASTER_KEYS` | file of the keys that wrap the keys of persons, `name base64(32 bytes)` a line, the current one first | required by command and query |
 /// | `CLOSTER_DOORBELL` | `on` or `off`: whether NOTIFY is rung and listened to | `on` |
 /// | `CLOSTER_POLL_MS` | interval of the polls that make doorbells dispensable, 10 to 60000 | `250` |
 /// | `CLOSTER_REBUILD_ON_NEW_FOLD` | `true` or `false`: whether a projector rebuilds what an older fold has filled | `false` |
@@ -56,6 +57,7 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
         public static let issuer = Requirements(rawValue: 2)
         public static let fingerprintKey = Requirements(rawValue: 4)
         public static let queryURL = Requirements(rawValue: 8)
+        public static let masterKeys = Requirements(rawValue: 16)
     }
 
     public var service: String
@@ -75,6 +77,8 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
     public var commandURL: String?
     public var issuer: Issuer?
     public var fingerprintKey: Secret<[UInt8]>?
+    /// The path of the file.
+    public var masterKeys: String?
     public var doorbell: Bool
     public var poll: Duration
     public var rebuildOnNewFold: Bool
@@ -109,6 +113,8 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
         if queryURL == nil, requires.contains(.queryURL) { reader.require("CLOSTER_QUERY_URL") }
         let fingerprintKey = reader.hex("CLOSTER_FINGERPRINT_KEY", minimumBytes: 32)
         if fingerprintKey == nil, requires.contains(.fingerprintKey) { reader.require("CLOSTER_FINGERPRINT_KEY") }
+        let masterKeys = reader.text("CLOSTER_MASTER_KEYS")
+        if masterKeys == nil, requires.contains(.masterKeys) { reader.require("CLOSTER_MASTER_KEYS") }
 
         self.service = service
         self.databaseURL = databaseURL.map(Secret.init)
@@ -124,6 +130,7 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
         self.commandURL = reader.url("CLOSTER_COMMAND_URL")
         self.issuer = reader.issuer(required: requires.contains(.issuer))
         self.fingerprintKey = fingerprintKey.map(Secret.init)
+        self.masterKeys = masterKeys
         self.doorbell = reader.onOff("CLOSTER_DOORBELL") ?? true
         self.poll = .milliseconds(reader.integer("CLOSTER_POLL_MS", in: 10...60_000) ?? 250)
         self.rebuildOnNewFold = reader.flag("CLOSTER_REBUILD_ON_NEW_FOLD") ?? false
@@ -151,7 +158,8 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
         \(service): \(listeners.map(\.description).joined(separator: " ")), connections \(connections) and \
         \(connectionsPerAddress) of an address, TLS \(tls.map { "\($0)" } ?? "none"), database \(databaseURL == nil ? "none" : "<redacted>"), \
         issuer \(issuer.map { "\($0)" } ?? "none"), query \(queryURL ?? "none"), command \(commandURL ?? "none"), \
-        fingerprint key \(fingerprintKey == nil ? "none" : "<redacted>"), doorbell \(doorbell ? "on" : "off"), \
+        fingerprint key \(fingerprintKey == nil ? "none" : "<redacted>"), \
+        master keys \(masterKeys ?? "none"), doorbell \(doorbell ? "on" : "off"), \
         poll \(poll), rebuild on new fold \(rebuildOnNewFold) with \(rebuildShare) of a core, \
         parked limit \(parkedLimit), log level \(logLevel), read switches \(readSwitches ?? "none"), \
         platform operators \(platformOperators.count), followers \(followers), hot bytes \(hotBytes), requests per tenant \(requestsPerTenant), shard \(shard)

@@ -1,10 +1,12 @@
 import Edge
 import EventStore
+import Foundation
 import HTTPTypes
 import Hummingbird
 import Identity
 import JSON
 import Logging
+import PersonalData
 import Postgres
 import TestSupport
 import Testing
@@ -23,13 +25,19 @@ import Testing
         let api = CommandAPI(
             executor: executor, fingerprints: Fingerprints(key: [1]),
             tokens: PositionTokens(pool: pool, shard: "main"), queryURL: "http://query.test")
+        let keys = PersonKeys(
+            pool: pool,
+            masters: try MasterKeys(parsing: "m \(Data(repeating: 1, count: 32).base64EncodedString())"))
+        let vault = ConsignorVault(keys: keys, pool: pool)
         let runner = ImportRunner(
-            executor: executor, reader: reader, pool: pool, configuration: database, logger: logger)
+            executor: executor, reader: reader, pool: pool, vault: vault, configuration: database, logger: logger)
+        let skus = SKUSupply(sequences: Sequences(pool: pool), reader: reader)
         return CommandService.router(
-            ItemRoutes(api: api), ListingRoutes(api: api),
-            ImportRoutes(api: api, files: ImportFiles(pool: pool), runner: runner),
+            ItemRoutes(api: api), ItemFactRoutes(api: api, skus: skus), ListingRoutes(api: api),
+            IntakeRoutes(api: api, pool: pool, skus: skus), StocktakeRoutes(api: api),
+            ImportRoutes(api: api, files: ImportFiles(pool: pool, keys: keys), runner: runner),
             TenantRoutes(api: api, pool: pool, directory: TenantDirectory(pool: pool), shard: "main"),
-            LocationRoutes(api: api))
+            LocationRoutes(api: api), ConsignorRoutes(api: api, vault: vault))
     }
 
     private static let document = APIDocument(CommandDescription.service.document)

@@ -1,5 +1,6 @@
 import Documents
 import EventSourcing
+import Events
 import JSON
 import Testing
 
@@ -15,6 +16,8 @@ import Testing
                 + #""condition":"very_good","size":"38","color":null,"material":null,"sku":"MM-1","#
                 + #""photos":["https://cdn.example.com/1.jpg"],"#
                 + #""attributes":{"internal":{"shelf":"A7"},"length":"long","tags":["wool"]},"#
+                + #""custody":"in_house","location_id":null,"title_holder":"store","allocation":"free","#
+                + #""consignor_id":null,"#
                 + #""created_at":"2026-01-01T10:00:00.000000Z","updated_at":"2026-01-01T10:00:00.000000Z"}"#)
     }
 
@@ -24,7 +27,9 @@ import Testing
         let bytes = try #require(ItemDocument.bytes(Sample.item, published, for: .storefront))
         let storefront = try JSONValue(parsing: bytes)
         var expected = operators.objectValue!
-        expected["sku"] = nil
+        for name in ["sku", "custody", "location_id", "title_holder", "allocation", "consignor_id"] {
+            expected[name] = nil
+        }
         expected["attributes"] = ["tags": ["wool"], "length": "long"]
         #expect(storefront == .object(expected))
         #expect(Sample.text(bytes)?.contains("MM-1") == false)
@@ -54,6 +59,81 @@ import Testing
         #expect(ItemDocument.status(of: item, listings) == status)
         #expect((ItemDocument.bytes(item, listings, for: .storefront) != nil) == isVisible)
         #expect(ItemDocument.bytes(item, listings, for: .operators) != nil)
+    }
+}
+
+@Suite struct `Items as facts` {
+    private static func item(_ events: ItemEvent...) -> ItemRecord {
+        events.reduce(into: Sample.item) { $0.apply($1) }
+    }
+
+    private static func gone(_ custody: ItemCustody) -> ItemEvent {
+        .custodyChanged(ItemCustodyChanged(custody: custody))
+    }
+
+    @Test(
+        arguments: [
+            (Self.gone(.expected), ItemStatus.expected), (Self.gone(.lost), .lost), (Self.gone(.damaged), .damaged),
+            (Self.gone(.disposed), .disposed), (Self.gone(.returnedToConsignor), .returned),
+            (Self.gone(.atRepair), .received), (.withdrawn(ItemWithdrawn()), .withdrawn),
+            (.allocationChanged(ItemAllocationChanged(allocation: .held)), .received),
+            (.allocationChanged(ItemAllocationChanged(allocation: .sold)), .sold),
+        ] as [(ItemEvent, ItemStatus)])
+    func `the status is the first that is so`(event: ItemEvent, status: ItemStatus) {
+        let item = Self.item(event)
+        #expect(ItemDocument.status(of: item, ItemListings()) == status)
+        #expect(
+            ItemDocument.status(of: item, ItemListings([Sample.published]))
+                == ([.received, .withdrawn].contains(status) ? .listed : status))
+        var sold = Sample.published
+        sold.end(.sold, soldFor: Sample.pln(1), at: Sample.day(9))
+        #expect(ItemDocument.status(of: item, ItemListings([sold])) == .sold)
+    }
+
+    @Test func `a sale from before items told of theirs shows in the document`() throws {
+        var sold = Sample.published
+        sold.end(.sold, soldFor: Sample.pln(1), at: Sample.day(9))
+        let document = try JSONValue(
+            parsing: try #require(ItemDocument.bytes(Sample.item, ItemListings([sold]), for: .operators)))
+        #expect(document["allocation"] == "sold")
+        #expect(document["title_holder"] == "sold")
+        #expect(Sample.item.allocation == .free)
+    }
+
+    @Test func `an item that nothing of the kind has happened to is stored as it always was`() {
+        let text = String(decoding: Sample.item.bytes, as: UTF8.self)
+        for name in ["custody", "location", "title_holder", "seller", "allocation", "consignor", "withdrawn"] {
+            #expect(!text.contains(name), "\(name)")
+        }
+    }
+
+    @Test func `every fact comes back as it was stored`() throws {
+        let place = Sample.otherListingID
+        var item = ItemRecord(
+            ItemReceived(
+                title: "Bag", condition: "good", consignorID: Sample.listingID, locationID: place,
+                acquisition: ItemAcquisition(legalBasis: .commissionSale)), id: Sample.itemID, at: Sample.day(1))
+        #expect(item.titleHolder == .consignor)
+        #expect(try ItemRecord(stored: item.bytes) == item)
+        item.apply(.custodyChanged(ItemCustodyChanged(custody: .atRepair, custodian: "Janusz")))
+        item.apply(.allocationChanged(ItemAllocationChanged(allocation: .sold)))
+        item.apply(.titleTransferred(ItemTitleTransferred(title: .sold)))
+        item.apply(.withdrawn(ItemWithdrawn()))
+        #expect(item.seller == .consignor)
+        #expect(item.custodian == "Janusz")
+        #expect(item.locationID == nil)
+        #expect(try ItemRecord(stored: item.bytes) == item)
+        item.apply(.reinstated(ItemReinstated()))
+        #expect(!item.isWithdrawn)
+    }
+
+    @Test func `what is bought from a consignor is the store's at once`() {
+        let bought = ItemReceived(
+            title: "Bag", condition: "good", consignorID: Sample.listingID,
+            acquisition: ItemAcquisition(legalBasis: .purchase))
+        #expect(bought.titleHolder == .store)
+        #expect(ItemReceived(title: "Bag", condition: "good").titleHolder == .store)
+        #expect(ItemReceived(title: "Bag", condition: "good", consignorID: Sample.itemID).titleHolder == .consignor)
     }
 }
 

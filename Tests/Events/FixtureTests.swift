@@ -25,7 +25,8 @@ private struct Fixture: CustomStringConvertible, Sendable {
 
 /// Every context's events.
 private let contexts: [any StorableEvent.Type] = [
-    ItemEvent.self, ListingEvent.self, TenantEvent.self, ImportEvent.self, LocationEvent.self,
+    ItemEvent.self, ListingEvent.self, TenantEvent.self, ImportEvent.self, LocationEvent.self, IntakeEvent.self,
+    StocktakeEvent.self, ConsignorEvent.self,
 ]
 
 private func context(of type: String) -> (any StorableEvent.Type)? {
@@ -43,7 +44,16 @@ private func decode<E: StorableEvent>(_ event: E.Type, _ fixture: Fixture, _ jso
 @Suite struct `Stored events` {
     /// The names that have been stored. Add to it, and never take one away.
     static let names: [String: [String]] = [
-        "item": ["ItemReceived", "ProductUpdated", "ProductDeleted"],
+        "item": [
+            "ItemReceived", "ProductUpdated", "ProductDeleted", "ItemMoved", "ItemCustodyChanged",
+            "ItemTitleTransferred", "ItemAllocationChanged", "ItemWithdrawn", "ItemReinstated",
+        ],
+        "stocktake": ["StocktakeOpened", "StocktakeScanned", "StocktakeClosed", "StocktakeCancelled"],
+        "intake": [
+            "IntakeOpened", "IntakeItemsAdded", "IntakeItemChanged", "IntakeItemRemoved", "IntakeSubmitted",
+            "IntakeItemAccepted", "IntakeItemRejected", "IntakeItemSettled", "IntakeItemSentToAuthenticator",
+            "IntakeItemAuthenticated", "IntakeCancelled",
+        ],
         "listing": [
             "ListingCreated", "ProductPublished", "ListingPriceChanged", "ListingPaused", "ListingResumed",
             "ListingEnded",
@@ -54,6 +64,10 @@ private func decode<E: StorableEvent>(_ event: E.Type, _ fixture: Fixture, _ jso
         ],
         "location": ["LocationOpened", "LocationChanged", "LocationClosed"],
         "import": ["ImportRequested", "ImportStarted", "ImportCompleted", "ImportFailed"],
+        "consignor": [
+            "ConsignorRegistered", "ConsignorUpdated", "ConsignorPayoutChanged", "ConsignorTaxDeclared",
+            "ConsignorBalanceOpened", "ConsignorTermsAgreed", "ConsignorMerged", "ConsignorAbsorbed", "ConsignorErased",
+        ],
     ]
 
     @Test func `no stored name has vanished, and each is written down here`() {
@@ -84,7 +98,8 @@ private func decode<E: StorableEvent>(_ event: E.Type, _ fixture: Fixture, _ jso
     @Test(arguments: Fixture.all)
     private func `members that a later program added are ignored, at every level`(fixture: Fixture) throws {
         let event = try #require(context(of: fixture.type))
-        let more = extended(fixture.json, except: ["changes", "attributes", "values"])
+        let more = extended(
+            fixture.json, except: ["changes", "attributes", "values", "contact", "tax", "import_base", "suggestions"])
         #expect(try decode(event, fixture, more) == decode(event, fixture, fixture.json))
     }
 

@@ -62,8 +62,12 @@ import Testing
                     rest = rest.dropFirst(count)
                 }
                 try await eventually { try await harness.reached(story.head) }
-                for projection in ["items", "listings"] {
-                    _ = try await harness.administrator.query("SELECT main.create_generation(\(projection), 1)")
+                for (projection, fold) in [
+                    (ItemsProjection.name, ItemsProjection.foldVersion),
+                    (ListingsProjection.name, ListingsProjection.foldVersion),
+                ] {
+                    _ = try await harness.administrator.query(
+                        "SELECT main.create_generation(\(projection), \(Int32(fold)))")
                 }
                 try await eventually { try await harness.reached(story.head, 2) }
             }
@@ -176,7 +180,10 @@ import Testing
             #expect(!status.readiness(bound: 30).isReady)
             let census = Census(shard: .main, pool: pool)
             let before = try await census.take()
-            #expect(before.map(\.generation.description) == ["items_g1", "listings_g1", "locations_g1"])
+            #expect(
+                before.map(\.generation.description) == [
+                    "intakes_g1", "items_g1", "listings_g1", "locations_g1", "stocktakes_g1",
+                ])
             #expect(before.allSatisfy { $0.status == .live && $0.position == 0 && $0.head == 3 && $0.lagSeconds >= 0 })
             status.refresh(before)
             for entry in before { status.set(entry.generation, .leading) }

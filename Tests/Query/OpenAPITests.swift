@@ -6,6 +6,7 @@ import HTTPTypes
 import Hummingbird
 import JSON
 import Logging
+import PersonalData
 import Postgres
 import TestSupport
 import Testing
@@ -54,6 +55,10 @@ import Testing
         let trace = Trace(correlationID: UUID())
         #expect(names(Schemas.itemMembers) == names(ItemDocument.bytes(item, ItemListings(), for: .operators)))
         #expect(names(Schemas.listingMembers) == names(ListingDocument.bytes(listing, item, for: .operators)))
+        let consignor = ConsignorRecord(id: UUID(), number: nil, storeCredit: false, contact: [:], at: Catalogue.noon)
+        var writer = JSONWriter()
+        ConsignorDocument.write(consignor, contact: [:], tax: nil, to: &writer)
+        #expect(names(Schemas.consignorMembers) == names(writer.bytes))
         #expect(names(Schemas.importMembers) == names(ImportDocument.bytes(report)))
         #expect(names(Schemas.eventMembers) == names(event.bytes))
         let switches = try JSONValue(parsing: SwitchRoutes.document(SwitchState(), for: "demo"))
@@ -97,6 +102,10 @@ enum TestDatabaseless {
             QueryService.router(
                 pool: pool, follower: follower, feed: Feed(), shard: "main",
                 switches: SwitchFile(path: nil, logger: logger), shadow: Shadow(follower: follower, logger: logger),
-                hot: HotAnswers(bytes: 0, shard: "main", poll: .seconds(1), pool: pool)))
+                hot: HotAnswers(bytes: 0, shard: "main", poll: .seconds(1), pool: pool),
+                keys: PersonKeys(
+                    pool: pool,
+                    masters: try MasterKeys(
+                        parsing: "m \(Data(repeating: 1, count: 32).base64EncodedString())"))))
     }
 }

@@ -140,6 +140,17 @@ import Testing
             Read(
                 name: "lines", statement: ImportReader.linesStatement(UUID(), after: 5, outcome: nil),
                 index: "import_lines_pkey"),
+            Read(
+                name: "consignor", statement: ConsignorReader.oneStatement(UUID(), TenantID(Self.tenant)),
+                index: "aggregates_consignor_pkey"),
+            Read(
+                name: "consignors",
+                statement: ConsignorReader.portionStatement(.init(), after: UUID(), TenantID(Self.tenant)),
+                index: "aggregates_consignor_pkey"),
+            Read(
+                name: "consignor by number",
+                statement: ConsignorReader.portionStatement(.init(number: "K-7"), after: nil, TenantID(Self.tenant)),
+                index: "claims_value", isSorted: true),
         ]
     }
 
@@ -192,7 +203,11 @@ import Testing
         SELECT p, 1, n, n + 1, now() FROM generate_series(0, 9999) n, unnest(ARRAY['items', 'listings']) p;
         INSERT INTO main.aggregates (tenant_id, category, stream_id, version, position, state, created_at, updated_at)
         SELECT tenant_id, c.category, item_id, 1, position, '{}', now(), now()
-        FROM main.listings_g1 CROSS JOIN unnest(ARRAY['import', 'item', 'listing']) c (category);
+        FROM main.listings_g1 CROSS JOIN unnest(ARRAY['import', 'item', 'listing', 'consignor']) c (category);
+        INSERT INTO main.person_keys (tenant_id, person_id, scope, master, wrapped)
+        SELECT tenant_id, item_id, 'contact', 'm', '' FROM main.listings_g1;
+        INSERT INTO main.claims (tenant_id, kind, value, category, stream_id, position)
+        SELECT tenant_id, 'consignor_number', 'K-' || position, 'consignor', item_id, position FROM main.listings_g1;
         INSERT INTO main.import_lines (tenant_id, import_id, line, outcome, correlation_id)
         SELECT tenant_id, ('00000000-0000-7000-8000-0000000000' || 10 + position % 40)::uuid, position, 'created',
             gen_random_uuid()

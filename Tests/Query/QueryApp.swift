@@ -80,17 +80,20 @@ struct QueryApp: Sendable {
             try switches.map { try Data($0.utf8).write(to: file) }
             let tables = folder.appending(path: "tables.yaml")
             try Data("default: tables\n".utf8).write(to: tables)
+            let masters = folder.appending(path: "master.keys")
+            try Data("first \(Data(repeating: 1, count: 32).base64EncodedString())\n".utf8).write(to: masters)
             func environment(_ switches: URL?) throws -> ServiceProcess.Environment {
                 var all = [
                     "CLOSTER_DATABASE_URL": database.url(as: "closter_query"), "CLOSTER_HTTP_PORT": "0",
                     "CLOSTER_AUTH_DEV_JWKS": folder.appending(path: "jwks.json").path, "CLOSTER_POLL_MS": "\(poll)",
+                    "CLOSTER_MASTER_KEYS": masters.path,
                     // The catalogue puts rows in without a word to those who keep answers.
                     "CLOSTER_HOT_BYTES": "0",
                 ].merging(variables) { $1 }
                 all["CLOSTER_READ_SWITCHES"] = switches?.path
                 return ServiceProcess.Environment(
                     configuration: try ServiceConfiguration(
-                        service: "query", requires: [.database, .issuer], environment: all),
+                        service: "query", requires: QueryService.requirements, environment: all),
                     health: HealthRegistry(), logger: logger, metrics: PrometheusMetrics())
             }
             let first = try environment(switches == nil ? nil : file)

@@ -35,7 +35,8 @@ import Testing
                 "CLOSTER_HTTP_HOST": "0.0.0.0", "CLOSTER_HTTP_PORT": "9000",
                 "CLOSTER_QUERY_URL": "https://shop.example/", "CLOSTER_COMMAND_URL": "http://127.0.0.1:8081",
                 "CLOSTER_STACK_PROJECT": "p1", "CLOSTER_STACK_JWKS_URL": "http://127.0.0.1:1/jwks",
-                "CLOSTER_FINGERPRINT_KEY": key, "CLOSTER_DOORBELL": "off", "CLOSTER_POLL_MS": "40",
+                "CLOSTER_FINGERPRINT_KEY": key, "CLOSTER_MASTER_KEYS": "/etc/closter/master.keys",
+                "CLOSTER_DOORBELL": "off", "CLOSTER_POLL_MS": "40",
                 "CLOSTER_REBUILD_ON_NEW_FOLD": "true", "CLOSTER_REBUILD_SHARE": "1.5",
                 "CLOSTER_PARKED_LIMIT": "7",
                 "CLOSTER_LOG_LEVEL": "debug", "CLOSTER_READ_SWITCHES": "/etc/switches.yaml",
@@ -53,6 +54,7 @@ import Testing
         #expect(configuration.commandURL == "http://127.0.0.1:8081")
         #expect(configuration.issuer == .stack(project: "p1", jwksURL: "http://127.0.0.1:1/jwks"))
         #expect(configuration.fingerprintKey?.reveal() == Array(repeating: 0x0F, count: 32))
+        #expect(configuration.masterKeys == "/etc/closter/master.keys")
         #expect(!configuration.doorbell)
         #expect(configuration.rebuildOnNewFold)
         #expect(configuration.rebuildShare == 1.5)
@@ -79,7 +81,7 @@ import Testing
     @Test func `everything that is wrong is told at once and no secret is repeated`() throws {
         let error = try #require(throws: ConfigurationError.self) {
             try ServiceConfiguration(
-                service: "command", requires: [.database, .issuer, .fingerprintKey, .queryURL],
+                service: "command", requires: [.database, .issuer, .fingerprintKey, .queryURL, .masterKeys],
                 environment: [
                     "CLOSTER_DATABASE_URL": "mysql://u:hunter2@h", "CLOSTER_HTTP_PORT": "70000",
                     "CLOSTER_FINGERPRINT_KEY": "hunter2", "CLOSTER_DOORBELL": "maybe", "CLOSTER_POLL_MS": "1",
@@ -91,7 +93,8 @@ import Testing
 
         #expect(
             error.problems.map(\.key) == [
-                "CLOSTER_DATABASE_URL", "CLOSTER_QUERY_URL", "CLOSTER_FINGERPRINT_KEY", "CLOSTER_HTTP_PORT",
+                "CLOSTER_DATABASE_URL", "CLOSTER_QUERY_URL", "CLOSTER_FINGERPRINT_KEY", "CLOSTER_MASTER_KEYS",
+                "CLOSTER_HTTP_PORT",
                 "CLOSTER_STACK_PROJECT", "CLOSTER_DOORBELL", "CLOSTER_POLL_MS",
                 "CLOSTER_REBUILD_ON_NEW_FOLD", "CLOSTER_REBUILD_SHARE", "CLOSTER_LOG_LEVEL",
                 "CLOSTER_AUDIT_RATE", "CLOSTER_AUDIT_REPAIR", "CLOSTER_SHARD",

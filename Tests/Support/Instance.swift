@@ -31,6 +31,7 @@ public final class Instance: Sendable {
 
     public let database: TestDatabase
     let token: String
+    private let issuer: DevelopmentIssuer
     public let tenant = "shop"
     private let folder: URL
     private let ports: [Service: Int]
@@ -66,7 +67,7 @@ public final class Instance: Sendable {
         folder = FileManager.default.temporaryDirectory.appending(path: "closter-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let jwks = folder.appending(path: "jwks.json").path
-        let issuer = try DevelopmentIssuer.open(
+        issuer = try DevelopmentIssuer.open(
             keyPath: folder.appending(path: "key.jwk").path, jwksPath: jwks, stackProject: nil)
         token = try issuer.token(subject: "operator", name: "Operator", lifetime: .seconds(3600))
         let services = Service.allCases
@@ -74,11 +75,13 @@ public final class Instance: Sendable {
         settings = [
             "CLOSTER_AUTH_DEV_JWKS": jwks, "CLOSTER_PLATFORM_OPERATORS": "operator",
             "CLOSTER_FINGERPRINT_KEY": String(repeating: "5a", count: 32),
+            "CLOSTER_MASTER_KEYS": folder.appending(path: "master.keys").path,
             "CLOSTER_QUERY_URL": "http://127.0.0.1:\(ports[.query] ?? 0)",
             "CLOSTER_DOORBELL": doorbell ? "on" : "off",
             "CLOSTER_READ_SWITCHES": folder.appending(path: "read-switches.yaml").path,
         ]
         try setSwitches("default: projections\n")
+        try setMasterKeys("first \(Data(repeating: 1, count: 32).base64EncodedString())\n")
     }
 
     private static func freePorts(_ count: Int) throws -> [Int] {
@@ -176,6 +179,19 @@ public final class Instance: Sendable {
         try Data(text.utf8).write(to: folder.appending(path: "read-switches.yaml"), options: .atomic)
     }
 
+    /// What services that start from now on, and the tool, find in the file of the master keys.
+    public func setMasterKeys(_ text: String) throws {
+        try Data(text.utf8).write(to: folder.appending(path: "master.keys"), options: .atomic)
+    }
+
+    /// Everything that each service has logged.
+    public func wholeLogs() -> [(service: Service, bytes: [UInt8])] {
+        Service.allCases.compactMap { service in
+            let data = FileManager.default.contents(atPath: folder.appending(path: "\(service.rawValue).log").path)
+            return data.map { (service, Array($0)) }
+        }
+    }
+
     // MARK: - The tool
 
     /// Runs `closter`, with this instance's settings, and gives its exit status and what it printed.
@@ -235,6 +251,12 @@ public final class Instance: Sendable {
     }
 
     public var asOperator: [String: String] { ["Authorization": "Bearer \(token)", "Closter-Tenant": tenant] }
+    /// As somebody else than the operator, who has to be made a member first.
+    public func asMember(_ subject: String) throws -> [String: String] {
+        let token = try issuer.token(subject: subject, name: nil, lifetime: .seconds(3600))
+        return ["Authorization": "Bearer \(token)", "Closter-Tenant": tenant]
+    }
+    public var asBackEnd: [String: String] { ["Closter-Key": keys.withLock { $0["secret"] ?? "" }] }
     public var asStorefront: [String: String] { ["Closter-Key": keys.withLock { $0["publishable"] ?? "" }] }
 
     /// A write by the operator; what it answers must be a success.

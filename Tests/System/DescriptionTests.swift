@@ -34,7 +34,7 @@ import Testing
         if let name = schema["$ref"]?.stringValue?.split(separator: "/").last {
             return document["components"]?["schemas"]?[String(name)].map { shapes($0, in: document) } ?? []
         }
-        return schema["oneOf"]?.arrayValue ?? [schema]
+        return schema["oneOf"]?.arrayValue?.flatMap { shapes($0, in: document) } ?? [schema]
     }
 
     private struct Call {
@@ -58,7 +58,10 @@ import Testing
 
     @Test func `a body of the described shape is taken, and no other`() async throws {
         try await Instance.with { instance in
-            let document = try await instance.send("GET", .command, "/openapi.json").json
+            let document = try await instance.send(
+                // The client takes no answer that was packed as well as this one can be.
+                "GET", .command, "/openapi.json", ["Accept-Encoding": "identity"]
+            ).json
             let calls = Self.calls(document)
             #expect(calls.count > 10)
             let scene = Scene(instance)
@@ -84,10 +87,13 @@ import Testing
         #expect((200...299).contains(least.status), "\(said) \(minimal): \(least.text)")
         if call.isOptional {
             let empty = try await scene.send(call.method, call.path, nil)
-            #expect(empty.status == 200, "\(said): \(empty.text)")
+            #expect((200...299).contains(empty.status), "\(said): \(empty.text)")
         }
         for (name, value) in samples where !required.contains(name) {
-            let answer = try await scene.send(call.method, call.path, minimal.with(name, value))
+            var body = minimal.with(name, value)
+            let companions = (shape["dependentRequired"]?[name]?.arrayValue ?? []).compactMap(\.stringValue)
+            for (other, value) in samples where companions.contains(other) { body[other] = value }
+            let answer = try await scene.send(call.method, call.path, body)
             #expect((200...299).contains(answer.status), "\(said) with \(name): \(answer.text)")
         }
         for (name, schema) in properties where !required.contains(name) {
@@ -108,7 +114,7 @@ import Testing
     }
 }
 
-/// Makes what a request needs to find: an item, a listing that is in the right status.
+/// Makes what a request needs to find, in the state that it needs.
 private final class Scene: Sendable {
     private let instance: Instance
 
@@ -116,36 +122,132 @@ private final class Scene: Sendable {
 
     func send(_ method: String, _ path: String, _ body: JSONObject?) async throws -> Instance.Answer {
         var headers = instance.asOperator
-        var body = body
-        if body?["item_id"] != nil { body?["item_id"] = .string(try await item()) }
-        if body?["slug"] != nil { body?["slug"] = .string("t\(UInt64.random(in: 0..<UInt64.max))") }
-        if body?["sku"] != nil, body?["sku"] != .null { body?["sku"] = .string("\(UInt64.random(in: 0..<UInt64.max))") }
-        if body != nil { headers["Content-Type"] = "application/json" }
-        // A price is in the tenant's currency.
-        if var price = body?["price"]?.objectValue {
-            price["currency"] = "PLN"
-            body?["price"] = .object(price)
-        }
+        let (path, line) = try await resolve(path)
+        let value = try await body.asyncMap { try await mended(.object($0), line) }
+        if value != nil { headers["Content-Type"] = "application/json" }
         if path == "/v1/tenants" { headers["Closter-Tenant"] = nil }
-        return try await instance.send(
-            method, .command, try await resolve(path), headers, body: body.map { JSONValue.object($0).bytes })
+        return try await instance.send(method, .command, path, headers, body: value?.bytes ?? [])
     }
 
-    private func resolve(_ path: String) async throws -> String {
-        guard path.contains("{id}") else { return path }
-        if path.hasPrefix("/v1/items/") { return path.replacing("{id}", with: try await item()) }
-        let listing = try await instance.write(
-            "POST", "/v1/listings",
-            ["item_id": .string(try await item()), "price": ["amount": 100, "currency": "PLN"]])
-        let id = listing["id"].stringValue ?? ""
-        if path.hasSuffix("/pause") || path.hasSuffix("/resume") {
-            _ = try await instance.write("POST", "/v1/listings/\(id)/publish")
+    /// With identifiers of what is there, what must be unique, and the tenant's currency.
+    ///
+    /// - Parameter line: the item of an intake.
+    private func mended(_ value: JSONValue, _ line: String?) async throws -> JSONValue {
+        if let elements = value.arrayValue {
+            var mended: [JSONValue] = []
+            for element in elements { mended.append(try await self.mended(element, line)) }
+            return .array(mended)
         }
-        return path.replacing("{id}", with: id)
+        guard let object = value.objectValue else { return value }
+        var mended: JSONObject = [:]
+        for (name, member) in object {
+            let random = JSONValue.string("X-\(UInt64.random(in: 0..<1_000_000_000))")
+            switch name {
+            case _ where member.isNull: mended[name] = member
+            case "item_id":
+                var id = line
+                if id == nil { id = try await item() }
+                mended[name] = .string(id ?? "")
+            case "location_id": mended[name] = .string(try await location())
+            case "consignor_id", "into": mended[name] = .string(try await consignor())
+            case "sku", "number", "code": mended[name] = member.stringValue == nil ? member : random
+            case "slug": mended[name] = .string("t\(UInt64.random(in: 0..<UInt64.max))")
+            case "currency" where object["amount"] != nil: mended[name] = "PLN"
+            default: mended[name] = try await self.mended(member, line)
+            }
+        }
+        return .object(mended)
     }
 
-    private func item() async throws -> String {
-        try await instance.write("POST", "/v1/items", ["title": "Coat", "condition": "good"])["id"].stringValue ?? ""
+    private func resolve(_ path: String) async throws -> (path: String, line: String?) {
+        guard path.contains("{id}") else { return (path, nil) }
+        let parts = path.split(separator: "/")
+        func named(_ id: String) -> (String, String?) { (path.replacing("{id}", with: id), nil) }
+        switch parts[1] {
+        case "items": return named(try await item(for: parts.count > 3 ? String(parts[3]) : ""))
+        case "consignors": return named(try await consignor())
+        case "locations": return named(try await location())
+        case "keys":
+            return named(try await made("/v1/keys", ["kind": "publishable"], "key_id"))
+        case "stocktakes":
+            return named(try await made("/v1/stocktakes", ["location_id": .string(location())]))
+        case "intakes":
+            let (intake, line) = try await intake(for: String(parts.last ?? ""))
+            return (path.replacing("{id}", with: intake).replacing("{item_id}", with: line), line)
+        default: return named(try await listing(for: String(parts[3])))
+        }
+    }
+
+    private func made(_ path: String, _ body: JSONValue, _ member: String = "id") async throws -> String {
+        try await instance.write("POST", path, body)[member].stringValue ?? ""
+    }
+
+    private func consignor() async throws -> String { try await made("/v1/consignors", ["name": "Jan"]) }
+
+    private func location() async throws -> String {
+        let code = "L-\(UInt64.random(in: 0..<1_000_000_000))"
+        return try await made("/v1/locations", ["code": .string(code), "name": "Place", "kind": "store"])
+    }
+
+    private func listing(for action: String) async throws -> String {
+        let listing = try await made(
+            "/v1/listings", ["item_id": .string(item()), "price": ["amount": 100, "currency": "PLN"]])
+        if action == "pause" || action == "resume" {
+            _ = try await instance.write("POST", "/v1/listings/\(listing)/publish")
+        }
+        return listing
+    }
+
+    /// An item of which this can be said.
+    private func item(for action: String = "") async throws -> String {
+        var body: JSONObject = ["title": "Coat", "condition": "good"]
+        if action == "return" || action == "convert" { body["consignor_id"] = .string(try await consignor()) }
+        let item = try await made("/v1/items", .object(body))
+        func first(_ action: String, _ body: JSONValue = [:]) async throws {
+            _ = try await instance.write("POST", "/v1/items/\(item)/\(action)", body)
+        }
+        switch action {
+        case "arrive": try await first("repair", ["custodian": "Tailor"])
+        case "found": try await first("lost")
+        case "release": try await first("hold")
+        case "reinstate": try await first("withdraw")
+        case "handover":
+            let listing = try await made(
+                "/v1/listings", ["item_id": .string(item), "price": ["amount": 100, "currency": "PLN"]])
+            _ = try await instance.write("POST", "/v1/listings/\(listing)/publish")
+            _ = try await instance.write(
+                "POST", "/v1/listings/\(listing)/end",
+                ["reason": "sold", "price": ["amount": 100, "currency": "PLN"]])
+        default: break
+        }
+        return item
+    }
+
+    /// An intake with a line, of which this can be said.
+    private func intake(for action: String) async throws -> (intake: String, line: String) {
+        let intake = try await made("/v1/intakes", ["location_id": .string(location())])
+        let added = try await instance.write("POST", "/v1/intakes/\(intake)/items", ["title": "Coat"])
+        let line = added["items"][0]?.stringValue ?? ""
+        if action == "receive" || action == "authentication" || action == "settle" {
+            _ = try await instance.write("POST", "/v1/intakes/\(intake)/submit")
+        }
+        let verdict: JSONObject? =
+            switch action {
+            case "authentication": ["outcome": "needs_authentication", "authenticator": "Lab"]
+            case "settle": ["outcome": "rejected", "reason": "torn", "fate": "dispose"]
+            default: nil
+            }
+        if let verdict {
+            let entry = verdict.with("item_id", .string(line))
+            _ = try await instance.write("POST", "/v1/intakes/\(intake)/receive", ["items": [.object(entry)]])
+        }
+        return (intake, line)
+    }
+}
+
+extension Optional {
+    fileprivate func asyncMap<Value>(_ transform: (Wrapped) async throws -> Value) async rethrows -> Value? {
+        if let self { try await transform(self) } else { nil }
     }
 }
 

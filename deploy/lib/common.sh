@@ -24,6 +24,14 @@ is_root() { [[ $EUID -eq 0 ]]; }
 # random_hex BYTES
 random_hex() { od -An -v -tx1 -N "$1" /dev/urandom | tr -d ' \n'; }
 
+# master_keys FILE: prints the name of the file of the keys that wrap the keys of persons, made when it is not there.
+master_keys() {
+    if [[ ! -s $1 ]]; then
+        (umask 077 && printf 'first %s\n' "$(head -c 32 /dev/urandom | base64)" >"$1.new" && mv "$1.new" "$1")
+    fi
+    printf '%s\n' "$1"
+}
+
 # secret FILE BYTES: prints the secret kept in FILE, which is made when it is not there.
 secret() {
     if [[ ! -s $1 ]]; then

@@ -38,6 +38,11 @@ write_service_environment() {
         if [[ $service == command ]]; then # nobody else has a use for it
             setting CLOSTER_FINGERPRINT_KEY "$(secret "$data/secrets/fingerprint.key" 32)"
         fi
+        if [[ $service == command || $service == query ]]; then
+            setting CLOSTER_MASTER_KEYS "$(master_keys "$data/secrets/master.keys")"
+        fi
+        # A new version's fold fills its projections anew by itself.
+        if [[ $service == projector* ]]; then setting CLOSTER_REBUILD_ON_NEW_FOLD true; fi
         setting CLOSTER_SHARD main
     } | write_private "$data/secrets/$service.env"
 }

@@ -84,6 +84,7 @@ write_settings() {
         setting CLOSTER_BIN "$bin"
         setting CLOSTER_AUTH_DEV_KEY "$secrets/issuer.jwk"
         setting CLOSTER_AUTH_DEV_JWKS "$secrets/issuer.jwks.json"
+        setting CLOSTER_MASTER_KEYS "$(master_keys "$secrets/master.keys")"
         setting CLOSTER_MIGRATIONS "$checkout/deploy/migrations"
         setting CLOSTER_ROLES "$checkout/deploy/roles"
     } | write_private "$1"

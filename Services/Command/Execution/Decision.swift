@@ -40,6 +40,16 @@ struct Decision {
         depend(on: Snapshot(stream: StreamID(type, id), version: 0, position: 0, state: A.initial))
     }
 
+    /// The streams that hold these values now.
+    func holders(kind: String, values: [String]) async throws -> [String: UUID] {
+        try await reader.holders(tenant, kind: kind, values: values).mapValues(\.id)
+    }
+
+    /// Those of them that exist now.
+    func existing<A: StoredAggregate>(_ type: A.Type, _ ids: [UUID]) async throws -> Set<UUID> {
+        Set(try await reader.states(tenant, category: type.category, ids).keys)
+    }
+
     private mutating func depend<A: StoredAggregate>(on snapshot: Snapshot<A>) -> Snapshot<A> {
         if primary == nil { primary = (snapshot.stream, snapshot.version, snapshot.position) }
         expectations.append(Expectation(snapshot.stream, at: snapshot.version))

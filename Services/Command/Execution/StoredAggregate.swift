@@ -29,4 +29,5 @@ extension Item: StoredAggregate {}
 extension Listing: StoredAggregate {}
 extension Import: StoredAggregate {}
 extension TenantAccount: StoredAggregate {}
+extension Consignor: StoredAggregate {}
 extension Location: StoredAggregate {}

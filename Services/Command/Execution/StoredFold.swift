@@ -18,7 +18,8 @@ package struct StoredFold: Sendable {
 
     /// The categories of this program's streams.
     package static let categories = [
-        Item.category, Listing.category, TenantAccount.category, Import.category, Location.category,
+        Item.category, Listing.category, TenantAccount.category, Import.category, Location.category, Intake.category,
+        Stocktake.category, Consignor.category,
     ]
 
     private var stream: any StreamFolding
@@ -30,6 +31,9 @@ package struct StoredFold: Sendable {
         case Listing.category: stream = StreamFold<Listing, ListingEvent>()
         case TenantAccount.category: stream = StreamFold<TenantAccount, TenantEvent>()
         case Import.category: stream = StreamFold<Import, ImportEvent>()
+        case Consignor.category: stream = StreamFold<Consignor, ConsignorEvent>()
+        case Stocktake.category: stream = StreamFold<Stocktake, StocktakeEvent>()
+        case Intake.category: stream = StreamFold<Intake, IntakeEvent>()
         case Location.category: stream = StreamFold<Location, LocationEvent>()
         default: return nil
         }

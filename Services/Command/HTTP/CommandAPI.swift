@@ -35,15 +35,24 @@ struct CommandAPI: Sendable {
     /// - Parameters:
     ///   - body: what the fingerprint is made from, beside principal, method and path.
     ///   - stream: see `Executor.execute`.
+    ///   - again: whether the intent is to be decided again after it failed: with another of the values that it gives by
+    ///     itself, where one of them was taken.
     func answer(
         _ request: Request, _ context: EdgeContext, _ tenant: TenantID, body: [UInt8], on stream: StreamID? = nil,
         shape: (Executed) async throws -> Shape = { _ in .change },
+        again: (any Error) -> Bool = { _ in false },
         decide: (inout Decision) async throws -> Void
     ) async throws -> Response {
         do {
             let token = try await tokens.maker(tenant)
-            let executed = try await execute(request, context, tenant, body: body, on: stream, decide: decide)
-            return respond(executed, try await shape(executed), token)
+            while true {
+                do {
+                    let executed = try await execute(request, context, tenant, body: body, on: stream, decide: decide)
+                    return respond(executed, try await shape(executed), token)
+                } catch let error where again(error) {
+                    continue
+                }
+            }
         } catch let error {
             throw Problem(deciding: error) ?? error
         }

@@ -11,9 +11,10 @@ enum CommandDescription: APIWords {
             documents (RFC 9457), with all field errors at once.
             """,
         paths: ItemDescription.paths + ListingDescription.paths + ImportDescription.paths + TenantDescription.paths
-            + LocationDescription.paths,
+            + LocationDescription.paths + IntakeDescription.paths + StocktakeDescription.paths
+            + ConsignorDescription.paths,
         schemas: schemas + ItemDescription.schemas + ListingDescription.schemas + TenantDescription.schemas
-            + LocationDescription.schemas)
+            + LocationDescription.schemas + IntakeDescription.schemas + ConsignorDescription.schemas)
 
     private static let schemas: JSONObject = [
         "Written": object(written),

@@ -13,9 +13,16 @@ extension Problem {
                 })
         case Item.Refused.unknown, Item.Refused.deleted: self.init(.notFound, "there is no such item")
         case Listing.Refused.unknown: self.init(.notFound, "there is no such listing")
+        case Intake.Refused.unknown: self.init(.notFound, "there is no such intake")
+        case Stocktake.Refused.unknown: self.init(.notFound, "there is no such stock-take")
         case Location.Refused.unknown: self.init(.notFound, "there is no such location")
         case Import.Refused.unknown: self.init(.notFound, "there is no such import")
         case TenantAccount.Refused.keyUnknown: self.init(.notFound, "there is no such key")
+        case Consignor.Refused.unknown: self.init(.notFound, "there is no such consignor")
+        case Consignor.Refused.notErasable(let obstacles) where !obstacles.isEmpty:
+            self.init(
+                .refused, Consignor.Refused.notErasable(obstacles).detail,
+                errors: obstacles.map { .init(pointer: "", code: $0.code, detail: $0.detail) })
         case let refusal as any Refusal: self.init(.refused, refusal)
         case ExecutionFailure.claimed(let kind, let value, _, let wasGuard):
             let refusal = ClaimRefusal(kind: kind, value: value, wasGuard: wasGuard)

@@ -6,7 +6,8 @@ enum ImportDescription: APIWords {
     static let paths: JSONObject = [
         "/v1/imports": [
             "post": CommandDescription.write(
-                "Import a file of products, up to 64 MiB; the report tells what became of each line", .acceptance,
+                "Import a file of products or of consignors, up to 64 MiB; the report tells what became of each line",
+                .acceptance,
                 parameters: [
                     choice("format", ImportRoutes.formats),
                     query("currency", CommandDescription.currency, "of the prices; the tenant's where it is left out"),
@@ -14,7 +15,8 @@ enum ImportDescription: APIWords {
                         "publish", ["type": "boolean", "default": false], "publish what the file calls published"),
                 ],
                 body: .init(
-                    ["type": "string", "description": "a Shopify product CSV in UTF-8"], media: ImportRoutes.media))
+                    ["type": "string", "description": "CSV in UTF-8: Shopify's of products, or ours of consignors"],
+                    media: ImportRoutes.media))
         ]
     ]
 }

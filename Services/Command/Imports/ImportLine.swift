@@ -40,6 +40,10 @@ enum ImportProblem: Error, Equatable, Sendable {
     case header(CSVReader.Problem)
     case columns(ShopifyColumns.Problem)
     case tooManyRows(Int)
+    /// In words that quote nothing of the file.
+    case consignorColumns(String)
+    /// It is sealed, and its key is gone.
+    case unreadable
 
     /// For the report.
     var reason: String {
@@ -47,6 +51,8 @@ enum ImportProblem: Error, Equatable, Sendable {
         case .empty: "the file is empty"
         case .header(let problem): "the first line is no header: \(problem.reason)"
         case .columns(let problem): problem.reason
+        case .consignorColumns(let reason): reason
+        case .unreadable: "the file cannot be opened any more"
         case .tooManyRows(let limit): "the file has more than \(limit) rows"
         }
     }

@@ -75,7 +75,7 @@ struct ImportPlan: Equatable {
     ) throws -> ImportPlan {
         guard !item.isDeleted else { return ImportPlan(outcome: .unchanged, reason: "the item was deleted here") }
         let merge = try ImportMerge(item).merging(variant)
-        var listed = try change(listing, base: item.listingBase ?? listing?.importBase, variant, context)
+        var listed = try change(listing, of: item, base: item.listingBase ?? listing?.importBase, variant, context)
         listed.kept = merge.kept + listed.kept
         var values = merge.base
         values[ImportPlan.listingBase] = listed.base.map(\.json)
@@ -105,7 +105,8 @@ struct ImportPlan: Equatable {
     /// The file publishes a draft and pauses what it no longer publishes. It never resumes: who paused is not for the
     /// file to know. What has ended stays so.
     private static func change(
-        _ current: Listing.State, base: ImportedListing?, _ variant: ImportVariant, _ context: Context
+        _ current: Listing.State, of item: ItemRecord, base: ImportedListing?, _ variant: ImportVariant,
+        _ context: Context
     ) throws -> Listed {
         var listed = Listed()
         guard let listing = current, var base, let carried = listing.importBase else { return listed }
@@ -134,6 +135,8 @@ struct ImportPlan: Equatable {
         }
         if isPublished != base.published {
             switch (isPublished, listing.status) {
+            case (true, .draft) where item.isWithdrawn || !item.custody.isOfferable:
+                listed.remarks = ["the item cannot be offered, and the listing stays a draft"]
             case (true, .draft):
                 base.published = true
                 listed.events += try Listing.publish(context.listing, state(), imported: base)

@@ -7,6 +7,7 @@ import Hummingbird
 import Identity
 import JSON
 import NIOCore
+import PersonalData
 import Postgres
 
 /// `POST /v1/imports?format=shopify&currency=PLN&publish=true`: stores the file, then answers 202; `ImportRunner` does
@@ -19,7 +20,7 @@ struct ImportRoutes {
     /// The largest file.
     static let limit = 64 << 20
 
-    static let formats = ["shopify"]
+    static let formats = ["shopify", ConsignorFile.format]
     static let media = ["text/csv", "application/csv", "application/octet-stream"]
 
     func add(to router: EdgeRouter) {
@@ -35,6 +36,8 @@ struct ImportRoutes {
         let currency = code.map { Currency(code: $0) } ?? tenant.record.currency
         if currency == nil { query.fail("currency", "invalid", "must be a currency code of ISO 4217, like PLN") }
         try query.finish()
+        let isPersonal = format == ConsignorFile.format
+        if isPersonal { try context.require(.consignorsWrite) }
         guard let currency else { throw Problem(.invalidParameter, "currency is not known") }
         try request.requireContentType(Self.media)
         let stamp = Stamp(id: .version7(), at: context.receivedAt)
@@ -52,10 +55,12 @@ struct ImportRoutes {
         let executed: Executed
         do {
             let stored = try await files.store(
-                request.parts(limit: Self.limit), tenant: tenant.id, import: stamp.id)
+                request.parts(limit: Self.limit), tenant: tenant.id, import: stamp.id, isSealed: isPersonal)
             executed = try await api.execute(request, context, tenant.id, body: Array(stored.sha256.utf8)) { decision in
                 let state = decision.begin(Import.self, stamp.id)
-                decision.append(try decide(bytes: stored.bytes, sha256: stored.sha256), to: state)
+                decision.append(
+                    // A digest of few persons could be guessed at for ever.
+                    try decide(bytes: stored.bytes, sha256: isPersonal ? "" : stored.sha256), to: state)
             }
         } catch {
             if case ExecutionFailure.outcomeUnknown = error {
@@ -73,9 +78,11 @@ struct ImportRoutes {
     }
 }
 
-/// The files of imports, in chunks, until the import has ended.
+/// The files of imports, in chunks, until the import has ended. A file of persons is sealed, with a key of its own that
+/// goes with it.
 struct ImportFiles: Sendable {
     let pool: PostgresPool
+    let keys: PersonKeys
 
     private static let chunkBytes = 256 << 10
 
@@ -86,8 +93,9 @@ struct ImportFiles: Sendable {
     }
 
     func store<Body: AsyncSequence & Sendable>(
-        _ body: Body, tenant: TenantID, import id: UUID
+        _ body: Body, tenant: TenantID, import id: UUID, isSealed: Bool
     ) async throws -> Stored where Body.Element == ByteBuffer {
+        let key = isSealed ? try await keys.obtain(Self.owner(tenant, id)) : nil
         var hash = SHA256()
         var chunk: [UInt8] = []
         var number = 0
@@ -98,12 +106,12 @@ struct ImportFiles: Sendable {
             total += Int64(bytes.count)
             chunk += bytes
             if chunk.count >= Self.chunkBytes {
-                try await store(chunk, number, tenant, id)
+                try await store(chunk, number, tenant, id, key)
                 chunk.removeAll(keepingCapacity: true)
                 number += 1
             }
         }
-        if !chunk.isEmpty { try await store(chunk, number, tenant, id) }
+        if !chunk.isEmpty { try await store(chunk, number, tenant, id, key) }
         let sha256 = hash.finalize().map { byte in
             let digits = String(byte, radix: 16)
             return digits.count == 1 ? "0" + digits : digits
@@ -111,23 +119,39 @@ struct ImportFiles: Sendable {
         return Stored(bytes: total, sha256: sha256)
     }
 
-    private func store(_ chunk: [UInt8], _ number: Int, _ tenant: TenantID, _ id: UUID) async throws(PostgresError) {
+    private func store(
+        _ chunk: [UInt8], _ number: Int, _ tenant: TenantID, _ id: UUID, _ key: DataKey?
+    ) async throws {
+        let bytes = PostgresBytes(try key?.seal(chunk, as: "chunk/\(number)") ?? chunk)
         try await pool.execute(
-            ["SELECT main.store_import_chunk(\(id), \(Int32(number)), \(PostgresBytes(chunk)))"], tenant: tenant.uuid)
+            ["SELECT main.store_import_chunk(\(id), \(Int32(number)), \(bytes))"], tenant: tenant.uuid)
+    }
+
+    /// Of a sealed file; nil where it is gone, or the file was never sealed.
+    func key(tenant: TenantID, import id: UUID) async throws -> DataKey? { try await keys.find(Self.owner(tenant, id)) }
+
+    private static func owner(_ tenant: TenantID, _ id: UUID) -> KeyOwner {
+        KeyOwner(tenant: tenant, person: id, scope: .upload)
     }
 
     /// nil past the end.
-    func chunk(_ number: Int, tenant: TenantID, import id: UUID) async throws(PostgresError) -> [UInt8]? {
+    ///
+    /// - Parameter key: of a sealed file.
+    func chunk(
+        _ number: Int, tenant: TenantID, import id: UUID, key: DataKey? = nil
+    ) async throws -> [UInt8]? {
         let rows = try await pool.query(
             """
             SELECT bytes FROM main.import_chunks
             WHERE tenant_id = \(tenant.uuid) AND import_id = \(id) AND chunk = \(Int32(number))
             """, tenant: tenant.uuid, lane: .slow)
         guard let row = rows.first else { return nil }
-        return try row.decode(0, as: PostgresBytes.self).bytes
+        let bytes = try row.decode(0, as: PostgresBytes.self).bytes
+        return try key?.open(bytes, as: "chunk/\(number)") ?? bytes
     }
 
     func drop(tenant: TenantID, import id: UUID) async throws(PostgresError) {
-        try await pool.execute(["SELECT main.drop_import_chunks(\(id))"], tenant: tenant.uuid)
+        try await pool.execute(
+            ["SELECT main.drop_upload_key(\(id))", "SELECT main.drop_import_chunks(\(id))"], tenant: tenant.uuid)
     }
 }

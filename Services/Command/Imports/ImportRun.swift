@@ -14,6 +14,7 @@ struct ImportRun: Sendable {
     let executor: Executor
     let reader: StateReader
     let pool: PostgresPool
+    let vault: ConsignorVault
     let logger: Logger
 
     /// Lines whose intents are under way together, and lines looked up and reported together.
@@ -35,12 +36,15 @@ struct ImportRun: Sendable {
         else { return }
         let started = ContinuousClock.now
         do {
-            let survey = try await self.survey()
-            try await advance(order, key: "start") { stamp, state throws(Import.Refused) in
-                try Import.start(stamp, state)
-            }
             let isResumed = record.status == .running
-            try await importLines(order, survey, isResumed: isResumed)
+            if record.format == ConsignorFile.format {
+                try await start(order)
+                try await ConsignorImport(run: self, order: order, isResumed: isResumed).importLines()
+            } else {
+                let survey = try await self.survey()
+                try await start(order)
+                try await importLines(order, survey, isResumed: isResumed)
+            }
             let counts = try await report.counts()
             try await advance(order, key: "complete") { stamp, state throws(Import.Refused) in
                 try Import.complete(counts, stamp, state)
@@ -60,8 +64,8 @@ struct ImportRun: Sendable {
             ])
     }
 
-    private var files: ImportFiles { ImportFiles(pool: pool) }
-    private var report: ImportReport { ImportReport(pool: pool, tenant: tenant, id: id) }
+    var files: ImportFiles { ImportFiles(pool: pool, keys: vault.keys) }
+    var report: ImportReport { ImportReport(pool: pool, tenant: tenant, id: id) }
 
     private func order(_ record: ImportRecord) async throws -> Order? {
         let stream = StreamID(Import.self, id)
@@ -216,6 +220,10 @@ struct ImportRun: Sendable {
     }
 
     // MARK: - The import's own stream
+
+    private func start(_ order: Order) async throws {
+        try await advance(order, key: "start") { stamp, state throws(Import.Refused) in try Import.start(stamp, state) }
+    }
 
     private func advance(
         _ order: Order, key: String,

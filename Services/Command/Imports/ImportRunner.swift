@@ -15,6 +15,7 @@ final class ImportRunner: Service, Sendable {
     private let executor: Executor
     private let reader: StateReader
     private let pool: PostgresPool
+    private let vault: ConsignorVault
     private let configuration: PostgresConfiguration
     private let poll: Duration
     private let logger: Logger
@@ -24,12 +25,13 @@ final class ImportRunner: Service, Sendable {
 
     /// - Parameter poll: how often it looks for what others left behind.
     init(
-        executor: Executor, reader: StateReader, pool: PostgresPool, configuration: PostgresConfiguration,
-        poll: Duration = .seconds(2), logger: Logger
+        executor: Executor, reader: StateReader, pool: PostgresPool, vault: ConsignorVault,
+        configuration: PostgresConfiguration, poll: Duration = .seconds(2), logger: Logger
     ) {
         self.executor = executor
         self.reader = reader
         self.pool = pool
+        self.vault = vault
         self.configuration = configuration
         self.poll = poll
         self.logger = logger
@@ -93,7 +95,8 @@ final class ImportRunner: Service, Sendable {
         guard let row = rows.first, try row.decode(0, as: Bool.self) else { return false }
         do {
             try await ImportRun(
-                tenant: tenant, id: id, executor: executor, reader: reader, pool: pool, logger: logger
+                tenant: tenant, id: id, executor: executor, reader: reader, pool: pool, vault: vault,
+                logger: logger
             ).run()
         } catch  where !Task.isCancelled {
             logger.warning("imports of a tenant wait", metadata: ["tenant": "\(tenant)", "error": "\(error)"])

@@ -16,18 +16,13 @@ enum Item: Aggregate {
     static let initial: State = nil
 
     static func evolve(_ state: inout State, _ fact: Event) {
-        switch fact.event {
-        case .received(let event):
-            state = ItemRecord(id: fact.id, values: event.values, at: fact.at)
-            state?.setImported(event.imported?.json)
+        if case .received(let event) = fact.event {
+            state = ItemRecord(event, id: fact.id, at: fact.at)
             return
-        case .updated(let event):
-            state?.apply(event.changes)
-            if let imported = event.imported { state?.setImported(imported.json) }
-        case .deleted:
-            state?.isDeleted = true
         }
-        if let version = state?.version { state?.advance(to: version + 1, at: fact.at) }
+        guard let version = state?.version else { return }
+        state?.apply(fact.event)
+        state?.advance(to: version + 1, at: fact.at)
     }
 
     // MARK: - Decisions
@@ -36,6 +31,18 @@ enum Item: Aggregate {
         /// By `ItemField` name, as `ItemField.read` gives them; title and condition are there.
         var values: JSONObject
         var imported: ImportedItem?
+        var origin = Origin()
+        /// See `Suggestions`.
+        var suggestions: JSONObject = [:]
+    }
+
+    /// Whose an item is that comes in, on what ground, and where it is put.
+    struct Origin: Sendable, Equatable {
+        var consignorID: UUID?
+        var locationID: UUID?
+        var intakeID: UUID?
+        var isExpected = false
+        var acquisition: ItemAcquisition?
     }
 
     struct Update: Sendable, Equatable {
@@ -43,6 +50,8 @@ enum Item: Aggregate {
         var changes: JSONObject
         /// The import's new base, if it is an import that changes.
         var imported: ImportedItem?
+        /// See `Suggestions`.
+        var suggestions: JSONObject = [:]
     }
 
     struct Delete: Sendable, Equatable {
@@ -52,11 +61,19 @@ enum Item: Aggregate {
     enum Refused: Refusal {
         case unknown
         case deleted
+        case custody(ItemCustody, not: ItemCustody)
+        case title(ItemTitle)
+        case held
+        case sold
+        case notSold
+        case notConsigned
+        case priceNegative
+        case currency(Currency, not: Currency)
     }
 
     static func receive(_ intent: Receive, _ stamp: Stamp, _ state: State) throws(Refused) -> [Event] {
         guard state == nil else { return [] }
-        return stamp.facts(.received(ItemReceived(values: intent.values, imported: intent.imported)))
+        return stamp.facts(.received(ItemReceived(intent)))
     }
 
     static func update(_ intent: Update, _ stamp: Stamp, _ state: State) throws(Refused) -> [Event] {
@@ -65,7 +82,9 @@ enum Item: Aggregate {
             intent.changes.members.filter { item.value(of: $0.key) != $0.value }.map { ($0.key, $0.value) })
         let imported = intent.imported.flatMap { $0.json.canonical == item.imported ? nil : $0 }
         guard !changes.isEmpty || imported != nil else { return [] }
-        return stamp.facts(.updated(ProductUpdated(changes: changes, imported: imported)))
+        let suggestions = intent.suggestions.members.filter { changes[$0.key] != nil }.map { ($0.key, $0.value) }
+        return stamp.facts(
+            .updated(ProductUpdated(changes: changes, imported: imported, suggestions: JSONObject(suggestions))))
     }
 
     /// Only without an open listing: a claim that goes with it guards that.
@@ -84,38 +103,27 @@ enum Item: Aggregate {
 
     static func claims(before: State, after: State) -> [Claim] {
         var claims: [Claim] = []
-        let held = before.flatMap { $0.isDeleted ? nil : $0.sku }
-        let wanted = after.flatMap { $0.isDeleted ? nil : $0.sku }
-        if held != wanted {
-            if let held { claims.append(.release(kind: ClaimKind.sku, value: held)) }
-            if let wanted { claims.append(.take(kind: ClaimKind.sku, value: wanted)) }
-        }
+        claims += exchange(
+            ClaimKind.sku, before.flatMap { $0.isDeleted ? nil : $0.sku },
+            for: after.flatMap { $0.isDeleted ? nil : $0.sku })
         if before == nil, let key = after?.importKey { claims.append(.take(kind: ClaimKind.importItem, value: key)) }
+        claims += exchange(ClaimKind.custody, before?.custodyClaim, for: after?.custodyClaim)
+        claims += exchange(ClaimKind.atLocation, before?.locationClaim, for: after?.locationClaim)
         if let after, after.isDeleted, before?.isDeleted != true {
             claims.append(.absent(kind: ClaimKind.openListing, prefix: after.id.claimed + "/"))
         }
         return claims
     }
 
+    private static func exchange(_ kind: String, _ held: String?, for wanted: String?) -> [Claim] {
+        guard held != wanted else { return [] }
+        let release = held.map { Claim.release(kind: kind, value: $0) }
+        return [release, wanted.map { .take(kind: kind, value: $0) }].compactMap(\.self)
+    }
+
     static func encode(_ state: State) -> [UInt8] { state?.bytes ?? [] }
 
     static func decode(_ json: [UInt8]) throws -> State { try ItemRecord(stored: json) }
-}
-
-extension Item.Refused {
-    var code: String {
-        switch self {
-        case .unknown: "item_unknown"
-        case .deleted: "item_deleted"
-        }
-    }
-
-    var detail: String {
-        switch self {
-        case .unknown: "there is no such item"
-        case .deleted: "the item was deleted"
-        }
-    }
 }
 
 extension ItemRecord {
@@ -124,15 +132,18 @@ extension ItemRecord {
 }
 
 extension ItemReceived {
-    /// From values as `ItemField.read` gives them.
-    init(values: JSONObject, imported: ImportedItem? = nil) {
+    init(_ intent: Item.Receive) {
+        let values = intent.values
         func text(_ field: ItemField) -> String? { values[field.rawValue]?.stringValue }
         self.init(
             title: text(.title) ?? "", condition: text(.condition) ?? ItemCondition.ungraded.rawValue,
             description: text(.description), brand: text(.brand), category: text(.category), size: text(.size),
             color: text(.color), material: text(.material), sku: text(.sku),
             photos: values[ItemField.photos.rawValue]?.arrayValue?.compactMap(\.stringValue) ?? [],
-            attributes: values[ItemField.attributes.rawValue]?.objectValue ?? [:], imported: imported)
+            attributes: values[ItemField.attributes.rawValue]?.objectValue ?? [:], imported: intent.imported,
+            consignorID: intent.origin.consignorID, locationID: intent.origin.locationID,
+            intakeID: intent.origin.intakeID, custody: intent.origin.isExpected ? .expected : .inHouse,
+            acquisition: intent.origin.acquisition, suggestions: intent.suggestions)
     }
 }
 

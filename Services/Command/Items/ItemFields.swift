@@ -5,7 +5,15 @@ import JSON
 extension Item.Receive {
     /// From the body of a request.
     init(fields body: JSONObject) throws(InvalidFields) {
-        var reader = FieldReader(body, known: ItemField.allCases.map(\.rawValue))
+        var reader = FieldReader(body, known: ItemField.allCases.map(\.rawValue) + Item.Origin.members)
+        let values = Self.values(&reader)
+        let suggestions = reader.optional("suggestions", Suggestions.read) ?? [:]
+        let origin = Item.Origin(&reader)
+        self.init(values: try reader.finish(values), origin: origin, suggestions: suggestions)
+    }
+
+    /// The fields of an item, those that must be there among them.
+    static func values(_ reader: inout FieldReader) -> JSONObject {
         var values: JSONObject = [:]
         for field in ItemField.allCases {
             let value =
@@ -13,14 +21,42 @@ extension Item.Receive {
                 ? reader.required(field.rawValue, field.read) : reader.optional(field.rawValue, field.read)
             if let value { values[field.rawValue] = value }
         }
-        self.init(values: try reader.finish(values))
+        return values
+    }
+}
+
+extension Item.Origin {
+    static let members = ["consignor_id", "location_id", "custody", "acquisition", "suggestions"]
+
+    fileprivate init(_ reader: inout FieldReader) {
+        consignorID = reader.optional("consignor_id", Field.consignor)
+        locationID = reader.optional("location_id", Field.location)
+        let custody = reader.optional("custody") { value, pointer throws(InvalidFields) in
+            let custody = try Field.choice(ItemCustody.self, value, pointer)
+            guard custody == .expected || custody == .inHouse else {
+                throw .one(pointer, .invalid, "must be one of expected, in_house")
+            }
+            return custody
+        }
+        isExpected = custody == .expected
+        acquisition = reader.optional("acquisition", AcquisitionFields.read)
+        if isExpected, locationID != nil {
+            reader.fail("location_id", .invalid, "must not be there where the item is only expected")
+        }
     }
 }
 
 extension Item.Update {
     /// From the body of a request; null clears an optional field.
     init(fields body: JSONObject) throws(InvalidFields) {
-        var reader = FieldReader(body, known: ItemField.allCases.map(\.rawValue))
+        var reader = FieldReader(body, known: ItemField.allCases.map(\.rawValue) + ["suggestions"])
+        let changes = Self.changes(body, &reader)
+        let suggestions = reader.optional("suggestions", Suggestions.read) ?? [:]
+        self.init(changes: try reader.finish(changes), suggestions: suggestions)
+    }
+
+    /// The fields of `body` that are named, null as what clears them.
+    static func changes(_ body: JSONObject, _ reader: inout FieldReader) -> JSONObject {
         var changes: JSONObject = [:]
         for field in ItemField.allCases {
             switch body[field.rawValue] {
@@ -30,7 +66,7 @@ extension Item.Update {
             default: changes[field.rawValue] = reader.optional(field.rawValue, field.read)
             }
         }
-        self.init(changes: try reader.finish(changes))
+        return changes
     }
 }
 

@@ -24,6 +24,10 @@ struct ItemRoutes {
             request, context, tenant.id, body: body.bytes, shape: { _ in .creation }
         ) { decision in
             let item = decision.begin(Item.self, stamp.id)
+            if let location = intent.origin.locationID { try await decision.requireLocation(location, "/location_id") }
+            if let consignor = intent.origin.consignorID {
+                try await decision.requireConsignor(consignor, "/consignor_id")
+            }
             decision.append(try Item.receive(intent, stamp, item.state), to: item)
         }
     }

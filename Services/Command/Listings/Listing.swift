@@ -70,7 +70,8 @@ enum Listing: Aggregate {
 
     enum Refused: Refusal {
         case unknown
-        case itemUnknown, itemDeleted
+        case itemUnknown, itemDeleted, itemWithdrawn
+        case itemCustody(ItemCustody)
         case priceNotPositive
         case currency(Currency, not: Currency)
         case neverPublished
@@ -86,13 +87,22 @@ enum Listing: Aggregate {
         _ intent: Create, of item: Item.State, _ terms: Terms, _ stamp: Stamp, _ state: State
     ) throws(Refused) -> [Event] {
         guard state == nil else { return [] }
-        guard let item else { throw .itemUnknown }
-        guard !item.isDeleted else { throw .itemDeleted }
+        let item = try offerable(item)
         try check(intent.price, terms)
         return stamp.facts(
             .created(
                 ListingCreated(
                     itemID: item.id, price: intent.price, channel: intent.channel, imported: intent.imported)))
+    }
+
+    /// What is offered is there, or will be: asked whenever an item comes before customers.
+    @discardableResult
+    static func offerable(_ item: Item.State) throws(Refused) -> ItemRecord {
+        guard let item else { throw .itemUnknown }
+        guard !item.isDeleted else { throw .itemDeleted }
+        guard item.custody.isOfferable else { throw .itemCustody(item.custody) }
+        guard !item.isWithdrawn else { throw .itemWithdrawn }
+        return item
     }
 
     static func publish(

@@ -9,6 +9,8 @@ extension Listing.Refused {
         case .unknown: "listing_unknown"
         case .itemUnknown: "item_unknown"
         case .itemDeleted: "item_deleted"
+        case .itemWithdrawn: "item_withdrawn"
+        case .itemCustody: "item_custody"
         case .priceNotPositive: "price_not_positive"
         case .currency: "wrong_currency"
         case .neverPublished: "listing_never_published"
@@ -24,6 +26,8 @@ extension Listing.Refused {
         case .unknown: "there is no such listing"
         case .itemUnknown: "there is no such item"
         case .itemDeleted: "the item was deleted"
+        case .itemWithdrawn: "the item was withdrawn; reinstate it first"
+        case .itemCustody(let custody): "custody: the item is \(custody.rawValue), and cannot be offered"
         case .priceNotPositive: "a price is above zero"
         case .currency(let currency, let expected): "prices are in \(expected), not in \(currency)"
         case .neverPublished: "the listing is a draft"
@@ -36,7 +40,7 @@ extension Listing.Refused {
 
     var pointer: String? {
         switch self {
-        case .itemUnknown, .itemDeleted: "/item_id"
+        case .itemUnknown, .itemDeleted, .itemWithdrawn, .itemCustody: "/item_id"
         case .priceNotPositive: "/price/amount"
         case .currency: "/price/currency"
         case .soldWithoutPrice, .priceWithoutSale: "/price"

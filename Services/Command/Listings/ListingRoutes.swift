@@ -14,7 +14,7 @@ struct ListingRoutes {
     func add(to router: EdgeRouter) {
         router.post("/v1/listings", use: create)
         router.post("/v1/listings/:id/publish") { request, context in
-            try await change(request, context, Nothing.init) { _, _, stamp, state throws(Listing.Refused) in
+            try await offer(request, context) { stamp, state throws(Listing.Refused) in
                 try Listing.publish(stamp, state)
             }
         }
@@ -30,15 +30,15 @@ struct ListingRoutes {
             }
         }
         router.post("/v1/listings/:id/resume") { request, context in
-            try await change(request, context, Nothing.init) { _, _, stamp, state throws(Listing.Refused) in
+            try await offer(request, context) { stamp, state throws(Listing.Refused) in
                 try Listing.resume(stamp, state)
             }
         }
         router.post("/v1/listings/:id/end", use: end)
     }
 
-    /// What is sold on one channel is withdrawn from the others in the same transaction: there is exactly one. A draft
-    /// that is created at the same moment may stay, and can never be published.
+    /// What is sold on one channel is withdrawn from the others in the same transaction, and the item itself is sold in
+    /// it: there is exactly one. A draft that is created at the same moment may stay, and can never be published.
     @Sendable private func end(_ request: Request, _ context: EdgeContext) async throws -> Response {
         let tenant = try context.require(.listingsWrite)
         let stamp = Stamp(id: try context.id("id", prefix: Listing.prefix), at: context.receivedAt)
@@ -51,14 +51,11 @@ struct ListingRoutes {
             let listing = try await decision.load(Listing.self, stamp.id)
             let ended = try Listing.end(intent, terms, stamp, listing.state)
             decision.append(ended, to: listing)
-            guard intent.reason == .sold, !ended.isEmpty, let item = listing.state?.itemID else { return }
-            let open = try await decision.holders(kind: ClaimKind.openListing, prefix: item.claimed + "/")
-            for id in open where id != stamp.id {
-                let other = try await decision.load(Listing.self, id)
-                let withdrawal = Listing.End(reason: .withdrawn, price: nil)
-                decision.append(
-                    try Listing.end(withdrawal, terms, Stamp(id: id, at: stamp.at), other.state), to: other)
-            }
+            guard intent.reason == .sold, !ended.isEmpty, let id = listing.state?.itemID else { return }
+            let item = try await decision.load(Item.self, id)
+            let sale = Item.Sell(listingID: stamp.id, price: intent.price)
+            decision.append(try Item.sell(sale, Stamp(id: id, at: stamp.at), item.state), to: item)
+            try await decision.withdrawListings(of: id, except: stamp.id, terms, at: stamp.at)
         }
     }
 
@@ -78,6 +75,26 @@ struct ListingRoutes {
         }
     }
 
+    /// Brings a listing before customers, on what its item is now.
+    private func offer(
+        _ request: Request, _ context: EdgeContext,
+        decide: (Stamp, Listing.State) throws(Listing.Refused) -> [Listing.Event]
+    ) async throws -> Response {
+        let tenant = try context.require(.listingsWrite)
+        let stamp = Stamp(id: try context.id("id", prefix: Listing.prefix), at: context.receivedAt)
+        let body = try await request.jsonObject(allowEmpty: true)
+        _ = try fields(body, Nothing.init)
+        return try await api.answer(
+            request, context, tenant.id, body: body.bytes, on: StreamID(Listing.self, stamp.id)
+        ) { decision in
+            let listing = try await decision.load(Listing.self, stamp.id)
+            let events = try decide(stamp, listing.state)
+            guard !events.isEmpty, let id = listing.state?.itemID else { return }
+            try Listing.offerable(try await decision.load(Item.self, id).state)
+            decision.append(events, to: listing)
+        }
+    }
+
     private func change<Intent>(
         _ request: Request, _ context: EdgeContext, _ read: (JSONObject) throws(InvalidFields) -> Intent,
         decide: (Intent, Listing.Terms, Stamp, Listing.State) throws(Listing.Refused) -> [Listing.Event]
@@ -92,6 +109,19 @@ struct ListingRoutes {
         ) { decision in
             let listing = try await decision.load(Listing.self, stamp.id)
             decision.append(try decide(intent, terms, stamp, listing.state), to: listing)
+        }
+    }
+}
+
+extension Decision {
+    /// Ends an item's open listings as withdrawn, but for one.
+    mutating func withdrawListings(
+        of item: UUID, except kept: UUID? = nil, _ terms: Listing.Terms, at time: Timestamp
+    ) async throws {
+        for id in try await holders(kind: ClaimKind.openListing, prefix: item.claimed + "/") where id != kept {
+            let listing = try await load(Listing.self, id)
+            let withdrawal = Listing.End(reason: .withdrawn, price: nil)
+            append(try Listing.end(withdrawal, terms, Stamp(id: id, at: time), listing.state), to: listing)
         }
     }
 }

@@ -6,6 +6,8 @@ enum ClaimRefusal: Refusal {
     case itemSold
     /// Another import got there first; reading the state again shows what it did.
     case alreadyImported
+    case consignorNumberTaken
+    case itemsInCustody
     case locationCodeTaken(String)
     case other(kind: String)
 
@@ -19,6 +21,8 @@ enum ClaimRefusal: Refusal {
             case (ClaimKind.soldItem, _): .itemSold
             case (ClaimKind.locationCode, _): .locationCodeTaken(value)
             case (ClaimKind.importItem, _), (ClaimKind.importListing, _): .alreadyImported
+            case (ClaimKind.consignorNumber, _): .consignorNumberTaken
+            case (ClaimKind.custody, true): .itemsInCustody
             default: .other(kind: kind)
             }
     }
@@ -30,6 +34,8 @@ enum ClaimRefusal: Refusal {
         case .itemAlreadyListed: "item_already_listed"
         case .itemSold: "item_sold"
         case .alreadyImported: "already_imported"
+        case .consignorNumberTaken: "number_taken"
+        case .itemsInCustody: "items_in_custody"
         case .locationCodeTaken: "location_code_taken"
         case .other: "already_taken"
         }
@@ -42,6 +48,8 @@ enum ClaimRefusal: Refusal {
         case .itemAlreadyListed: "the item has an open listing on this channel"
         case .itemSold: "the item was sold"
         case .alreadyImported: "the variant was imported already"
+        case .consignorNumberTaken: "another consignor has this number"
+        case .itemsInCustody: "the shop has things of the consignor"
         case .locationCodeTaken(let code): "another open location has the code \(code.quoted)"
         case .other(let kind): "another holds this \(kind)"
         }
@@ -52,7 +60,8 @@ enum ClaimRefusal: Refusal {
         case .skuTaken: "/sku"
         case .locationCodeTaken: "/code"
         case .itemAlreadyListed: "/item_id"
-        case .itemHasOpenListing, .itemSold, .alreadyImported, .other: nil
+        case .consignorNumberTaken: "/number"
+        case .itemHasOpenListing, .itemSold, .alreadyImported, .itemsInCustody, .other: nil
         }
     }
 }

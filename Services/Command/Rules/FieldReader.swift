@@ -108,6 +108,15 @@ enum Field {
         return currency
     }
 
+    /// A day of the calendar, `1990-05-31`.
+    static func date(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> String {
+        let text = try string(value, pointer)
+        guard text.utf8.count == 10, Timestamp(rfc3339: text + "T00:00:00Z") != nil else {
+            throw .one(pointer, .invalid, "must be a day like 1990-05-31")
+        }
+        return text
+    }
+
     /// An absolute https URL of at most 2,048 bytes.
     static func secureURL(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> String {
         let text = try string(value, pointer).trimmed

@@ -59,6 +59,12 @@ enum ClaimKind {
     /// The key of an imported variant, held for ever by its item and by its listing.
     static let importItem = "import_item"
     static let importListing = "import_listing"
+    /// A shop's number of a consignor, held by the consignor, also a merged or an erased one.
+    static let consignorNumber = "consignor_number"
+    /// `<location uuid>/<item uuid>`, held by the item while it is there.
+    static let atLocation = "at_location"
+    /// `<consignor uuid>/<item or intake uuid>`, held while what a consignor brought is in the tenant's custody.
+    static let custody = "custody"
     /// A location's code, held while it is open.
     static let locationCode = "location_code"
 }

@@ -56,12 +56,16 @@ enum TenantDescription: APIWords {
                     "type": "string", "minLength": 1, "description": "an IANA name", "examples": ["Europe/Warsaw"],
                 ],
             ]),
-        "Member": fields(
-            required: ["subject": text(200)],
-            optional: [
-                "name": orNull(text(200)), "role": orNull(choice(Role.allCases.map(\.rawValue))),
-                "permissions": orNull(array(choice(Permission.known.map(\.rawValue)))),
-            ]),
+        "Member": [
+            "oneOf": [
+                fields(
+                    required: ["subject": text(200), "permissions": permissions],
+                    optional: ["name": orNull(text(200)), "role": ["type": "null"]]),
+                fields(
+                    required: ["subject": text(200), "role": choice(Role.allCases.map(\.rawValue))],
+                    optional: ["name": orNull(text(200)), "permissions": orNull(permissions)]),
+            ]
+        ],
         "TenantSettings": fields(
             optional: [
                 "name": text(200), "time_zone": ["type": "string", "minLength": 1, "examples": ["Europe/Warsaw"]],
@@ -108,6 +112,8 @@ enum TenantDescription: APIWords {
     private static let address = fields(
         required: postal.required + ["kind": choice(TenantAddressKind.allCases.map(\.rawValue))],
         optional: postal.optional)
+
+    private static let permissions = array(choice(Permission.known.map(\.rawValue)))
 
     private static let origins = array(
         text(like: #"^(\*|https?://[a-z0-9.:\[\]-]+)$"#, "https://shop.example", atMost: 300), atMost: 50)

@@ -72,7 +72,8 @@ extension TenantAccount.SetMember {
             try Permission.read(value, pointer, among: Permission.known)
         }
         let permissions =
-            body["role"] == nil ? reader.required("permissions", read) : reader.optional("permissions", read)
+            (body["role"] ?? .null).isNull
+            ? reader.required("permissions", read) : reader.optional("permissions", read)
         guard let subject else { throw InvalidFields(errors: reader.errors) }
         self = try reader.finish(
             Self(subject: subject, name: name, role: role, permissions: permissions ?? []))

@@ -7,7 +7,7 @@ import JSON
 struct ImportCommand: ToolCommand {
     static let configuration = CommandConfiguration(
         commandName: "import",
-        abstract: "Import a product file.",
+        abstract: "Import a file of products or of consignors.",
         discussion: """
             Each variant becomes an item and a listing. Importing the same file again changes nothing; a changed file \
             changes what changed in it, and never what an operator changed since.
@@ -16,12 +16,13 @@ struct ImportCommand: ToolCommand {
             Example: closter import products.csv --no-publish
             """)
 
-    enum Format: String, ExpressibleByArgument, CaseIterable { case shopify }
+    enum Format: String, ExpressibleByArgument, CaseIterable { case shopify, consignors }
 
     /// What the service accepts at most.
     static let largestFile = 64 * 1024 * 1024
 
-    @Argument(help: ArgumentHelp("The file: a Shopify product CSV, up to 64 MiB.", valueName: "file"))
+    @Argument(
+        help: ArgumentHelp("The file: a Shopify product CSV or one of consignors, up to 64 MiB.", valueName: "file"))
     var file: String
     @Option(help: "The file's format.")
     var format = Format.shopify

@@ -8,20 +8,12 @@ import JSON
 enum ItemFold {
     static func apply(_ change: ItemEvent, _ event: LogEvent, to item: inout ItemRecord?) throws(FoldFailure) {
         if case .received(let received) = change {
-            var record = ItemRecord(id: event.stream.id, values: received.values, at: event.requestedAt)
-            record.setImported(received.imported?.json)
-            record.version = event.version
-            item = record
+            item = ItemRecord(received, id: event.stream.id, at: event.requestedAt)
+            item?.version = event.version
             return
         }
         guard item != nil else { throw FoldFailure(event, "\(event.type) of an item that is not there") }
-        switch change {
-        case .received: break
-        case .updated(let updated):
-            item?.apply(updated.changes)
-            if let imported = updated.imported { item?.setImported(imported.json) }
-        case .deleted: item?.isDeleted = true
-        }
+        item?.apply(change)
         item?.advance(to: event.version, at: event.requestedAt)
     }
 }

@@ -16,7 +16,7 @@ enum ItemsProjection: Projection {
     }
 
     static let name = "items"
-    static let foldVersion = 1
+    static let foldVersion = 2
     static let source = GroupSource.items
     static let empty = Group()
 

@@ -2,7 +2,9 @@ import Documents
 
 /// The records that have a projection of their own. A category is read, folded, rebuilt, proven and repaired by being here.
 enum Records {
-    static let all: [any ProjectedRecord.Type] = [LocationRecord.self]
+    static let all: [any ProjectedRecord.Type] = [
+        LocationRecord.self, IntakeRecord.self, StocktakeRecord.self,
+    ]
 
     static let readers: [String: EventReader] = Dictionary(
         uniqueKeysWithValues: all.map { ($0.category, reader(of: $0)) })

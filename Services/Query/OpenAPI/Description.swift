@@ -26,11 +26,40 @@ enum Description: APIWords {
                     choice("sort", Listings.sorts.map(\.name)),
                 ] + page)),
         "/v1/listings/{id}": get("A listing", one("Listing"), [path("id", "listing_…")], hasTag: true),
+        "/v1/consignors": get(
+            "Consignors, the newest first; needs consignors:read", list("Consignor"),
+            [
+                choice("status", ConsignorStatus.allCases.map(\.rawValue)),
+                query("number", ["type": "string", "maxLength": 500], "the shop's own number"),
+                query(
+                    "q", ["type": "string", "maxLength": 500],
+                    "beginnings of words of name, mail, phone and number; a page may be short, or empty, and go on"),
+            ] + page, for: .members),
+        "/v1/consignors/{id}": get(
+            "A consignor; needs consignors:read", one("Consignor"), [path("id", "consignor_…")], for: .members),
         "/v1/locations": file(
             get(
                 "Locations, the newest first", list("Location"), records(LocationRecord.self), for: .members)),
         "/v1/locations/{id}": get(
             "A location", one("Location"), [path("id", "location_…")], for: .members, hasTag: true),
+        "/v1/labels": drawing(
+            get(
+                "A sheet of SKU labels: A4, three columns of eight", ["type": "string"],
+                [
+                    query("items", ["type": "string", "minLength": 1], "items' identifiers, with commas between them"),
+                    choice("symbology", LabelSheet.Symbology.allCases.map(\.rawValue)),
+                    query(
+                        "first", integer(1...Int64(LabelSheet.places)),
+                        "the place of the first label, on a sheet whose first ones are gone"),
+                ], for: .members)),
+        "/v1/intakes": file(
+            get("Intakes, the newest first", list("Intake"), records(IntakeRecord.self), for: .members)),
+        "/v1/intakes/{id}": get(
+            "An intake", one("Intake"), [path("id", "intake_…")], for: .members, hasTag: true),
+        "/v1/stocktakes": file(
+            get("Stock-takes, the newest first", list("Stocktake"), records(StocktakeRecord.self), for: .members)),
+        "/v1/stocktakes/{id}": get(
+            "A stock-take", one("Stocktake"), [path("id", "stocktake_…")], for: .members, hasTag: true),
         "/v1/tenant": get("The tenant's settings", one("Tenant"), [], for: .members),
         "/v1/members": get("Who belongs to the tenant", list("Member"), [], for: .members),
         "/v1/keys": get("The tenant's keys, without what opens doors", list("Key"), [], for: .members),

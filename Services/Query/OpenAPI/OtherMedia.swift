@@ -16,6 +16,12 @@ extension Description {
         return operation.adding(file, named: "text/csv", under: ["get", "responses", "200", "content"])
     }
 
+    /// What is answered as SVG and nothing else.
+    static func drawing(_ operation: JSONValue) -> JSONValue {
+        operation.setting(
+            ["image/svg+xml": ["schema": ["type": "string"]]], under: ["get", "responses", "200", "content"])
+    }
+
     /// An operation that also answers with a stream of server-sent events.
     static func followed(_ operation: JSONValue) -> JSONValue {
         let stream: JSONValue = [
@@ -33,6 +39,14 @@ extension Description {
 }
 
 extension JSONValue {
+    /// With another value where a path of names leads.
+    fileprivate func setting(_ value: JSONValue, under path: ArraySlice<String>) -> JSONValue {
+        guard let first = path.first else { return value }
+        var object = objectValue ?? [:]
+        object[first] = (object[first] ?? [:]).setting(value, under: path.dropFirst())
+        return .object(object)
+    }
+
     /// With another member in the object that a path of names leads to.
     fileprivate func adding(_ member: JSONValue, named name: String, under path: ArraySlice<String>) -> JSONValue {
         var object = objectValue ?? [:]

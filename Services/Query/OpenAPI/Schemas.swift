@@ -6,10 +6,13 @@ import JSON
 enum Schemas: APIWords {
     static let all: JSONObject = [
         "Money": object(["amount": ["type": "integer", "description": "minor units"], "currency": string("ISO 4217")]),
-        "Item": object(itemMembers, optional: ["sku"]),
+        "Item": object(itemMembers, optional: Set(itemFacts.keys + ["sku"])),
         "Listing": object(listingMembers, optional: ["sku"]),
         "Import": object(importMembers),
+        "Consignor": object(consignorMembers),
         "Location": object(locationMembers),
+        "Intake": object(intakeMembers),
+        "Stocktake": object(stocktakeMembers),
         "Tenant": object(tenantMembers),
         "Member": object(memberMembers),
         "Key": object(keyMembers),
@@ -32,7 +35,16 @@ enum Schemas: APIWords {
         [
             "id": string("item_…"), "version": ["type": "integer"],
             "status": choice(ItemStatus.allCases.map(\.rawValue)),
-        ] + fields + ["created_at": time, "updated_at": time]
+        ] + fields + itemFacts + ["created_at": time, "updated_at": time]
+
+    /// For members only.
+    private static let itemFacts: JSONObject = [
+        "custody": choice([
+            "expected", "in_house", "at_authenticator", "at_repair", "in_transit", "with_buyer",
+            "returned_to_consignor", "lost", "damaged", "disposed",
+        ]), "location_id": nullable("string"), "title_holder": choice(["consignor", "store", "sold"]),
+        "allocation": choice(["free", "held", "sold"]), "consignor_id": nullable("string"),
+    ]
 
     static let listingMembers: JSONObject =
         [
@@ -51,6 +63,54 @@ enum Schemas: APIWords {
         "status": choice(ImportStatus.allCases.map(\.rawValue)), "format": string(), "currency": string(),
         "publish": ["type": "boolean"], "bytes": ["type": "integer"], "counts": counts, "reason": nullable("string"),
         "created_at": time, "updated_at": time, "lines": array(reference("ImportLine")),
+    ]
+
+    static let consignorMembers: JSONObject = [
+        "id": string("consignor_…"), "version": ["type": "integer"],
+        "status": choice(ConsignorStatus.allCases.map(\.rawValue)), "number": nullable("string"),
+        "personal": orNull(
+            object([
+                "name": nullable("string"), "mail": nullable("string"), "phone": nullable("string"),
+                "addresses": ["type": ["array", "null"]], "birth_date": nullable("string"),
+                "payout": ["type": ["object", "null"]],
+            ])),
+        "tax": orNull(
+            object([
+                "version": ["type": "integer", "description": "how often it was declared"],
+                "legal_type": nullable("string"), "country": nullable("string"), "vat_status": nullable("string"),
+                "vat_evidence": nullable("string"), "vat_date": nullable("string"), "tax_number": nullable("string"),
+            ])),
+        "store_credit": ["type": "boolean"],
+        "terms": array(object(["document": string("SHA-256"), "method": string(), "agreed_at": time])),
+        "opening_balance": orNull(reference("Money")), "balance": orNull(reference("Money")),
+        "retain_until": nullable("string"), "merged_into": nullable("string"), "absorbed": array(string()),
+        "erasure": orNull(
+            object([
+                "reason": string(), "at": time, "scopes": array(string()), "tax_kept_until": nullable("string"),
+                "backups_expire": string(),
+            ])),
+        "created_at": time, "updated_at": time,
+    ]
+
+    static let intakeMembers: JSONObject = [
+        "id": string("intake_…"), "version": ["type": "integer"], "status": choice(IntakeRecord.statuses),
+        "location_id": string("location_…"), "consignor_id": nullable("string"), "note": nullable("string"),
+        "items": array(
+            object(
+                ["item_id": string("item_…"), "status": choice(IntakeItemStatus.allCases.map(\.rawValue))] + fields + [
+                    "acquisition": nullable("object"), "suggestions": ["type": "object"],
+                    "location_id": nullable("string"), "reason": nullable("string"), "fate": nullable("string"),
+                    "authenticator": nullable("string"), "authentication": nullable("object"),
+                ])), "created_at": time, "updated_at": time,
+    ]
+
+    static let stocktakeMembers: JSONObject = [
+        "id": string("stocktake_…"), "version": ["type": "integer"], "status": choice(StocktakeRecord.statuses),
+        "location_id": string("location_…"), "note": nullable("string"),
+        "expected": ["type": ["integer", "null"], "description": "null until it was closed"],
+        "found": array(string("item_…")), "missing": array(string("item_…")), "elsewhere": array(string("item_…")),
+        "unexplained": array(string("item_…")), "unknown": array(string("a code that is no item's")),
+        "created_at": time, "updated_at": time,
     ]
 
     static let locationMembers: JSONObject = [

@@ -9,8 +9,11 @@ enum ItemTable: OperationalTable {
         """
         SELECT i.stream_id AS id,
                CASE WHEN i.state ->> 'deleted' = 'true' THEN 'deleted'
-                    WHEN l.has_sold THEN 'sold'
+                    WHEN l.has_sold OR i.state ->> 'allocation' = 'sold' THEN 'sold'
+                    WHEN i.state ->> 'custody' = 'returned_to_consignor' THEN 'returned'
+                    WHEN i.state ->> 'custody' IN ('expected', 'lost', 'damaged', 'disposed') THEN i.state ->> 'custody'
                     WHEN l.has_open THEN 'listed'
+                    WHEN i.state ->> 'withdrawn' = 'true' THEN 'withdrawn'
                     ELSE 'received' END AS status,
                coalesce(i.state ->> 'deleted' = 'true', false) AS is_deleted,
                l.has_published,

@@ -69,6 +69,8 @@ import Testing
         }
         let others = StoredFold(category: "moon")
         #expect(others == nil)
-        #expect(Set(StoredFold.categories) == ["item", "listing", "tenant", "import", "location"])
+        #expect(
+            Set(StoredFold.categories)
+                == ["item", "listing", "tenant", "import", "location", "intake", "stocktake", "consignor"])
     }
 }

@@ -14,25 +14,6 @@ import Testing
         return opened["id"].stringValue ?? ""
     }
 
-    /// Something of a category, as its own stream would leave it.
-    private static func place(_ category: String, in instance: Instance) async throws -> String {
-        let administrator = try await instance.database.connect()
-        let id = UUID.version7()
-        let state: JSONValue = ["id": .string(id.text)]
-        try await administrator.simple(
-            """
-            CREATE TABLE IF NOT EXISTS main.aggregates_\(category) PARTITION OF main.aggregates FOR VALUES IN ('\(category)')
-            """)
-        _ = try await administrator.query(
-            """
-            INSERT INTO main.aggregates (tenant_id, category, stream_id, version, position, state, created_at, updated_at)
-            SELECT tenant_id, \(category), \(id), 1, 1, \(JSONText(bytes: state.bytes))::json, now(), now()
-            FROM closter.tenants WHERE slug = \(instance.tenant)
-            """)
-        await administrator.close()
-        return TypeID(prefix: category, uuid: id).description
-    }
-
     private static func ids(_ answer: Instance.Answer) -> [String] {
         (answer["items"].arrayValue ?? []).compactMap { $0.stringValue ?? $0["item_id"]?.stringValue }
     }
@@ -67,7 +48,9 @@ import Testing
         try await Instance.with { instance in
             let location = try await Self.location(in: instance)
             let other = try await Self.location(in: instance)
-            let consignor = try await Self.place("consignor", in: instance)
+            let consignor =
+                try await instance.write("POST", "/v1/consignors", ["name": "Ewa Nowak", "number": "K-1"])["id"]
+                .stringValue ?? ""
             #expect(
                 try await Self.refusal(
                     "/v1/intakes", ["location_id": "location_01h455vb4pex5vsknk084sn02q"], instance)

@@ -105,6 +105,9 @@ struct LabelSheet {
     private static func millimetres(_ value: Double) -> String {
         let thousandths = Int((value * 1000).rounded())
         let (whole, part) = thousandths.quotientAndRemainder(dividingBy: 1000)
-        return part == 0 ? "\(whole)" : "\(whole)." + "\(1000 + part)".dropFirst()
+        guard part != 0 else { return "\(whole)" }
+        var digits = "\(1000 + part)".dropFirst()
+        while digits.last == "0" { digits.removeLast() }
+        return "\(whole).\(digits)"
     }
 }

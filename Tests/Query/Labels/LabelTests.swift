@@ -18,8 +18,8 @@ import Testing
         // "Wikipedia" is the example that everybody checks: start B, nine letters, check 88, stop.
         #expect(
             try symbols("Wikipedia") == [
-                "211214", "311321", "141221", "122114", "141221", "114212", "112214", "111422", "141221", "121124",
-                "113141", "2331112",
+                "211214", "311321", "142112", "241211", "142112", "111242", "112214", "141221",
+                "142112", "121124", "421211", "2331112",
             ])
         // Start C, 12, 34, check 82, stop.
         #expect(try symbols("1234") == ["211232", "112232", "131123", "121241", "2331112"])
@@ -31,7 +31,7 @@ import Testing
 
     @Test func `a QR code has its corners, its clocks, its format, and as many modules as its version says`() throws {
         for (text, size) in [
-            ("A", 21), ("2611-00042", 21), (String(repeating: "x", count: 40), 33),
+            ("A", 21), ("2611-00042", 21), (String(repeating: "x", count: 40), 29),
             (String(repeating: "ż", count: 100), 57),
         ] {
             let code = try #require(QRCode(text))

@@ -24,6 +24,7 @@ struct LabelSheet {
         var svg = """
             <svg xmlns="http://www.w3.org/2000/svg" width="210mm" height="297mm" viewBox="0 0 210 297" \
             font-family="Helvetica, Arial, sans-serif">
+            <rect width="210" height="297" fill="#fff"/>
 
             """
         for (index, label) in labels.enumerated() {

@@ -69,11 +69,30 @@ import Testing
 
         _ = await closter(["tenant", "member", "add", "ann", "--permission", "items:write"], transport: transport)
         _ = await closter(["tenant", "member", "remove", "ann/b c"], transport: transport)
+        _ = await closter(["tenant", "member", "add", "jan", "--role", "intake"], transport: transport)
+        _ = await closter(
+            ["tenant", "set", "return_days=30", "sku_pattern={seq:6}", "hold_hours=", #"features={"a":true}"#],
+            transport: transport)
 
         #expect(
             transport.requests.map { "\($0.method) \($0.url) \($0.text)" } == [
                 #"POST http://command.test/v1/members {"subject":"ann","name":"ann","permissions":["items:write"]}"#,
                 "DELETE http://command.test/v1/members/ann%2Fb%20c ",
+                #"POST http://command.test/v1/members {"subject":"jan","name":"jan","role":"intake","permissions":[]}"#,
+                #"PATCH http://command.test/v1/tenant {"return_days":30,"sku_pattern":"{seq:6}","hold_hours":null,"#
+                    + #""features":{"a":true}}"#,
+            ])
+        #expect(await closter(["tenant", "set", "return_days"], transport: transport).status == 2)
+    }
+
+    @Test func `key rotate prints the new key and nothing else`() async throws {
+        let transport = FakeTransport { _, _ in .json(201, #"{"key_id":"key_2","key":"cpk_demo_new"}"#) }
+        let run = await closter(["key", "rotate", "key_1", "--grace-hours", "2"], transport: transport)
+
+        #expect(run.out == "cpk_demo_new\n")
+        #expect(
+            transport.requests.map { "\($0.method) \($0.url) \($0.text)" } == [
+                #"POST http://command.test/v1/keys/key_1/rotate {"grace_hours":2}"#
             ])
     }
 

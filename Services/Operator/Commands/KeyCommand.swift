@@ -4,7 +4,7 @@ import JSON
 struct KeyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "key", abstract: "A tenant's API keys.",
-        subcommands: [KeyCreate.self, KeyList.self, KeyRevoke.self])
+        subcommands: [KeyCreate.self, KeyList.self, KeyRotate.self, KeyRevoke.self])
 }
 
 struct KeyCreate: ToolCommand {
@@ -78,6 +78,39 @@ struct KeyList: ToolCommand {
                         $0.permissions.joined(separator: " "), $0.allowedOrigins.joined(separator: " "),
                     ]
                 })
+        }
+        return .done
+    }
+}
+
+struct KeyRotate: ToolCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rotate", abstract: "Put another key in a key's place, and print it.",
+        discussion: """
+            It has the old one's name, permissions and origins. The old key goes on for a while, so that whoever uses it can \
+            change over.
+
+            Example: closter key rotate key_01h455vb4pex5vsknk084sn02q --grace-hours 48
+            """)
+    @Argument(help: "The key's id, as `key list` shows it.")
+    var id: String
+    @Option(help: "For how many hours the old key goes on (0 to 720).")
+    var graceHours = 24
+    @OptionGroup var tenant: TenantOption
+    @OptionGroup var common: CommonOptions
+
+    func run(in context: Context) async throws -> ExitStatus {
+        let slug = try tenant.slug(context.settings)
+        let client = try ServiceClient.command(context, tenant: slug)
+        let answer = try await client.post(
+            "/v1/keys/\(ServiceClient.escape(id))/rotate", ["grace_hours": .integer(Int64(graceHours))])
+        guard let key = answer.json["key"]?.stringValue else {
+            throw ToolFailure("\(client.name) made a key but did not show it: rotate again, with the new key's id")
+        }
+        if common.json {
+            context.console.json(answer.json)
+        } else {
+            context.console.line(key)
         }
         return .done
     }

@@ -5,7 +5,7 @@ import JSON
 struct TenantCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tenant", abstract: "Tenants and their members.",
-        subcommands: [TenantCreate.self, TenantList.self, TenantShow.self, TenantMember.self])
+        subcommands: [TenantCreate.self, TenantList.self, TenantShow.self, TenantSet.self, TenantMember.self])
 }
 
 struct TenantCreate: ToolCommand {
@@ -114,6 +114,41 @@ struct TenantShow: ToolCommand {
     }
 }
 
+struct TenantSet: ToolCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "set", abstract: "Change a tenant's settings.",
+        discussion: """
+            Each is NAME=VALUE, the value as JSON or, where it is none, as text; NAME= brings the default back.
+
+            Example: closter tenant set return_days=30 'sku_pattern=WAW-{seq:6}' features='{"photos": true}'
+            """)
+    @Argument(help: "Like return_days=30; see PATCH /v1/tenant for what there is.")
+    var settings: [String]
+    @OptionGroup var tenant: TenantOption
+    @OptionGroup var common: CommonOptions
+
+    func run(in context: Context) async throws -> ExitStatus {
+        var changes: JSONObject = [:]
+        for setting in settings {
+            let parts = setting.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2, !parts[0].isEmpty else { throw ToolFailure("\(setting) is not NAME=VALUE") }
+            let value = String(parts[1])
+            changes[String(parts[0])] = value.isEmpty ? .null : (try? JSONValue(parsing: value)) ?? .string(value)
+        }
+        let slug = try tenant.slug(context.settings)
+        let answer = try await ServiceClient.command(context, tenant: slug).send(
+            "PATCH", "/v1/tenant",
+            body: .bytes(JSONValue.object(changes).bytes, contentType: "application/json"))
+        if common.json {
+            context.console.json(answer.json)
+        } else {
+            let isNew = answer.json["events"]?.arrayValue?.isEmpty == false
+            context.console.line(isNew ? "\(slug) is changed" : "\(slug) is so already")
+        }
+        return .done
+    }
+}
+
 struct TenantMember: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "member", abstract: "Add and remove members.",
@@ -123,27 +158,28 @@ struct TenantMember: ParsableCommand {
 struct MemberAdd: ToolCommand {
     static let configuration = CommandConfiguration(
         commandName: "add", abstract: "Make somebody a member, or set a member's permissions anew.",
-        discussion: "Example: closter tenant member add ann --permission items:write --permission listings:write")
+        discussion: "Example: closter tenant member add ann --role intake --permission listings:write")
     @Argument(help: "The subject (`sub`) of the person's tokens.")
     var subject: String
     @Option(help: "The name that people read (default: the subject).")
     var name: String?
+    @Option(help: "owner, manager, intake, sales, finance or viewer: what the role may do.")
+    var role: String?
     @Option(
         name: .customLong("permission"),
         help: ArgumentHelp(
-            "A permission, like items:write; once for each. None: reading only.", valueName: "permission"))
+            "A permission besides the role's, like items:write; once for each. None of either: reading only.",
+            valueName: "permission"))
     var permissions: [String] = []
     @OptionGroup var tenant: TenantOption
     @OptionGroup var common: CommonOptions
 
     func run(in context: Context) async throws -> ExitStatus {
         let slug = try tenant.slug(context.settings)
-        let answer = try await ServiceClient.command(context, tenant: slug).post(
-            "/v1/members",
-            [
-                "subject": .string(subject), "name": .string(name ?? subject),
-                "permissions": .array(permissions.map { .string($0) }),
-            ])
+        var member: JSONObject = ["subject": .string(subject), "name": .string(name ?? subject)]
+        if let role { member["role"] = .string(role) }
+        member["permissions"] = .array(permissions.map { .string($0) })
+        let answer = try await ServiceClient.command(context, tenant: slug).post("/v1/members", .object(member))
         if common.json {
             context.console.json(answer.json)
         } else {

@@ -1,11 +1,22 @@
 import Foundation
 
-/// h2load over TLS, 4 connections with 16 requests at a time on each: as fast as it goes, or at a steady rate with the time
-/// of each answer.
+/// h2load, for both protocols: as fast as it goes, or at a steady rate with the time of each answer.
 struct H2Load: Sendable {
-    private static let connections = 4
+    enum Shape: Sendable {
+        /// 32 connections, one request at a time on each.
+        case http1
+        /// 4 connections over TLS, 16 requests at a time on each.
+        case http2
+
+        var connections: Int { self == .http1 ? 32 : 4 }
+
+        fileprivate var arguments: [String] {
+            self == .http1 ? ["--h1", "-c32", "-m1"] : ["-c4", "-m16"]
+        }
+    }
 
     let instance: Instance
+    let shape: Shape
 
     /// Answers a second.
     func rate(_ url: String, _ headers: [String], seconds: Int) async throws -> Double {
@@ -19,7 +30,7 @@ struct H2Load: Sendable {
         let log = "\(instance.data)/bench-h2load.log"
         defer { try? FileManager.default.removeItem(atPath: log) }
         _ = try await run(
-            ["--warm-up-time=1s", "--rps=\(rate / Double(Self.connections))", "--log-file=\(log)"], url, headers,
+            ["--warm-up-time=1s", "--rps=\(rate / Double(shape.connections))", "--log-file=\(log)"], url, headers,
             seconds: seconds)
         // Start, status, microseconds.
         let text = try Data(contentsOf: URL(filePath: log))
@@ -35,7 +46,7 @@ struct H2Load: Sendable {
     private func run(_ options: [String], _ url: String, _ headers: [String], seconds: Int) async throws -> Double {
         let output = try await instance.run(
             "/usr/bin/h2load",
-            ["-t1", "-D\(seconds)", "-c\(Self.connections)", "-m16"] + options + headers.flatMap { ["-H", $0] } + [url])
+            ["-t1", "-D\(seconds)"] + shape.arguments + options + headers.flatMap { ["-H", $0] } + [url])
         func numbers(_ line: String) -> [Double] {
             let line = output.split(separator: "\n").first { $0.hasPrefix(line) } ?? ""
             return line.split { !"0123456789.".contains($0) }.compactMap { Double($0) }

@@ -15,8 +15,8 @@ struct Hot: Sendable {
         let peers = try await FileServers(instance, file: file)
         defer { peers.stop() }
         let (plain, secure) = (instance.query + path, instance.queryTLS + path)
-        let paced = PacedReads(port: shop.port, request: Shop.request("GET", path, [key]))
-        let http2 = H2Load(instance: instance)
+        let http1 = H2Load(instance: instance, shape: .http1)
+        let http2 = H2Load(instance: instance, shape: .http2)
         let before = try await instance.metric(Self.given)
         let one = try await plan.alternate([
             { try await load(plain, [key]) },
@@ -27,13 +27,13 @@ struct Hot: Sendable {
             { try await http2.rate("https://127.0.0.1:\(peers.nghttpd)/listing", [], seconds: plan.seconds) },
         ])
         var reached: [[Double]] = [[], []]
-        func p99(_ number: Int, _ times: [Double]) -> Double {
-            reached[number].append(Double(times.count) / Double(plan.seconds))
+        func p99(_ generator: H2Load, _ url: String, _ rate: Double) async throws -> Double {
+            let times = try await generator.times(url, [key], rate: rate, seconds: plan.seconds)
+            reached[generator.shape == .http1 ? 0 : 1].append(Double(times.count) / Double(plan.seconds))
             return times.percentile(99)
         }
         let half = try await plan.alternate([
-            { p99(0, try await paced.times(rate: one[0] / 2, seconds: plan.seconds)) },
-            { p99(1, try await http2.times(secure, [key], rate: two[0] / 2, seconds: plan.seconds)) },
+            { try await p99(http1, plain, one[0] / 2) }, { try await p99(http2, secure, two[0] / 2) },
         ])
         guard try await unchanged() == file else { throw Failure("the listing has changed while it was measured") }
         let answered = (one[0] + two[0]) * Double(plan.seconds * plan.rounds)
@@ -41,21 +41,21 @@ struct Hot: Sendable {
             throw Failure("what was measured are not kept answers")
         }
         let note = "\(file.count) bytes, the same as PostgreSQL's before and after; all 200"
-        func late(_ name: String, _ number: Int, _ generator: String) -> Row {
+        func late(_ name: String, _ number: Int) -> Row {
             Row(
                 "  p99 at half load, \(name)", ours: half[number], unit: "ms", near: 2, reach: 2, isLessBetter: true,
-                note: "\(generator), \(Table.number(reached[number].median)) answers/s")
+                note: "h2load --rps, \(Table.number(reached[number].median)) answers/s")
         }
         return [
             Row(
                 "hot GET of a listing, HTTP/1.1, 32 connections", ours: one[0], unit: "/s", theirs: one[1],
                 peer: "nginx, the same file", near: 60_000, reach: 80_000, note: note + "; goal: 60 %"),
-            late("HTTP/1.1", 0, "by the clock, from when each was due"),
+            late("HTTP/1.1", 0),
             Row(
                 "hot GET of a listing, HTTP/2 over TLS, 4 connections, 64 in flight", ours: two[0], unit: "/s",
                 theirs: two[1], peer: "nghttpd, the same file", near: 150_000, reach: 300_000,
                 note: note + "; goal: 50 → 100 %"),
-            late("HTTP/2 over TLS", 1, "h2load --rps, in bursts of 10 ms"),
+            late("HTTP/2 over TLS", 1),
         ]
     }
 

@@ -11,12 +11,12 @@ struct Slow: Sendable {
     private static let clients = 1_000
 
     func rows() async throws -> [Row] {
-        let path = "/v1/listings/\(shop.listings[0])"
+        let url = "\(instance.query)/v1/listings/\(shop.listings[0])"
         let key = "closter-key: \(shop.publishable)"
-        let load = try await Hot(instance: instance, plan: plan, shop: shop).load(instance.query + path, [key])
-        let paced = PacedReads(port: shop.port, request: Shop.request("GET", path, [key]))
+        let load = try await Hot(instance: instance, plan: plan, shop: shop).load(url, [key])
+        let generator = H2Load(instance: instance, shape: .http1)
         func p99() async throws -> Double {
-            try await paced.times(rate: load / 2, seconds: plan.seconds).percentile(99)
+            try await generator.times(url, [key], rate: load / 2, seconds: plan.seconds).percentile(99)
         }
         let returns = Mutex<[Int]>([])
         let times = try await plan.alternate([

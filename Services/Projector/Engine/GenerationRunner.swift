@@ -185,11 +185,20 @@ struct GenerationRunner<P: Projection>: Sendable {
         return runner.left(.stepDown, machine.policy)
     }
 
+    /// How long events that are of no interest are gathered: a checkpoint for each batch of them, of each of a dozen
+    /// projections, would cost the appending sessions more than all rows do.
+    private static var gathering: Duration { .milliseconds(50) }
+
     /// From the bus, or from the log where the bus has forgotten it; nil where there is nothing yet.
     private func next(after position: Int64, _ limit: Int, _ reader: LogReader) async throws -> EventBatch? {
         switch surroundings.bus.next(after: position, limit: limit) {
         case .wait: return nil
-        case .batch(let batch): return batch
+        case .batch(let batch):
+            guard !batch.events.contains(where: { P.source.includes($0.stream.category) }) else { return batch }
+            // No row changes: one checkpoint is enough for what comes meanwhile, too.
+            await pause(Self.gathering)
+            if case .batch(let more) = surroundings.bus.next(after: position, limit: limit) { return more }
+            return batch
         case .behind:
             let batch = try await reader.read(
                 after: position, LogReader.Limit(events: limit, bytes: surroundings.limit.bytes))

@@ -82,9 +82,9 @@ public enum QueryService {
         }
         ItemRoutes(documents: documents(Items.resource)).add(to: router)
         ListingRoutes(documents: documents(Listings.resource)).add(to: router)
-        RecordRoutes(LocationRecord.self, documents).add(to: router)
-        RecordRoutes(IntakeRecord.self, documents).add(to: router)
-        RecordRoutes(StocktakeRecord.self, documents).add(to: router)
+        RecordRoutes(LocationRecord.self, .locations, documents).add(to: router)
+        RecordRoutes(IntakeRecord.self, .intakes, documents).add(to: router)
+        RecordRoutes(StocktakeRecord.self, .stocktakes, documents).add(to: router)
         SwitchRoutes(switches: switches).add(to: router)
         ImportRoutes(pool: pool, standpoints: standpoints).add(to: router)
         TenantRoutes(pool: pool, standpoints: standpoints).add(to: router)

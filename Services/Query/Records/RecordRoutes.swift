@@ -10,8 +10,8 @@ import Postgres
 struct RecordRoutes<Record: ProjectedRecord>: Sendable {
     var documents: DocumentRoutes
 
-    init(_ record: Record.Type, _ documents: (Resource) -> DocumentRoutes) {
-        self.documents = documents(Records.resource(record))
+    init(_ record: Record.Type, _ projection: Projection, _ documents: (Resource) -> DocumentRoutes) {
+        self.documents = documents(Records.resource(record, projection))
     }
 
     func add(to router: EdgeRouter) {
@@ -42,11 +42,8 @@ struct RecordRoutes<Record: ProjectedRecord>: Sendable {
 enum Records {
     static let newest = ListSort(name: "-created_at", column: "created_at", isDescending: true, kind: .time)
 
-    static func resource<Record: ProjectedRecord>(_ record: Record.Type) -> Resource {
-        guard let projection = Projection(rawValue: Record.plural) else {
-            preconditionFailure("\(Record.plural) has no projection")
-        }
-        return Resource(
+    static func resource<Record: ProjectedRecord>(_ record: Record.Type, _ projection: Projection) -> Resource {
+        Resource(
             name: Record.plural, prefix: Record.category, projection: projection,
             visible: { $0 == .full ? "true" : "false" }, csv: Record.csv)
     }

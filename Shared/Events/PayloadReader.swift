@@ -106,6 +106,11 @@ public struct PayloadReader: Sendable {
         try required(name) { $0.stringValue.flatMap { TypeID.uuid(of: $0, prefix: prefix) } }
     }
 
+    /// A TypeID of any prefix.
+    func typeID(_ name: String) throws(EventDecodingError) -> TypeID {
+        try required(name) { $0.stringValue.flatMap(TypeID.init(_:)) }
+    }
+
     /// nil when absent or null.
     public func optionalID(_ name: String, prefix: String) throws(EventDecodingError) -> UUID? {
         try optional(name) { $0.stringValue.flatMap { TypeID.uuid(of: $0, prefix: prefix) } }

@@ -26,7 +26,7 @@ private struct Fixture: CustomStringConvertible, Sendable {
 /// Every context's events.
 private let contexts: [any StorableEvent.Type] = [
     ItemEvent.self, ListingEvent.self, TenantEvent.self, ImportEvent.self, LocationEvent.self, IntakeEvent.self,
-    StocktakeEvent.self, ConsignorEvent.self,
+    StocktakeEvent.self, ConsignorEvent.self, DecisionEvent.self,
 ]
 
 private func context(of type: String) -> (any StorableEvent.Type)? {
@@ -62,6 +62,7 @@ private func decode<E: StorableEvent>(_ event: E.Type, _ fixture: Fixture, _ jso
             "TenantCreated", "MemberAdded", "MemberChanged", "MemberRemoved", "KeyCreated", "KeyRevoked",
             "KeyChanged", "KeyRotated", "TenantSettingsChanged",
         ],
+        "decision": ["DecisionMade"],
         "location": ["LocationOpened", "LocationChanged", "LocationClosed"],
         "import": ["ImportRequested", "ImportStarted", "ImportCompleted", "ImportFailed"],
         "consignor": [

@@ -35,7 +35,13 @@ public enum CommandService {
             configuration.doorbell
             ? Doorbell(pool: pool, channel: "closter_\(configuration.shard)", logger: logger) : nil
         let reader = StateReader(pool: pool)
-        let executor = Executor(appender: appender, reader: reader, doorbell: doorbell, logger: logger)
+        let dueBell =
+            configuration.doorbell ? Doorbell(pool: pool, channel: DueRunner.channel, logger: logger) : nil
+        let executor = Executor(
+            appender: appender, reader: reader, doorbell: doorbell, dueBell: dueBell, logger: logger)
+        let due = DueRunner(
+            intents: DueIntents(pool: pool), executor: executor, reader: reader, handlers: dueHandlers,
+            listen: configuration.doorbell ? database : nil, logger: logger)
         let vault = ConsignorVault(
             keys: PersonKeys(pool: pool, masters: try MasterKeys(file: configuration.masterKeys ?? "")), pool: pool)
         let runner = ImportRunner(
@@ -57,7 +63,7 @@ public enum CommandService {
         environment.health.register("database") { await DatabaseHealth.check(pool) }
         return [
             Running { await pool.run() }, Running { await appender.run() }, Housekeeping(pool: pool, logger: logger),
-            runner,
+            runner, due,
             Edge.application(
                 router, environment: environment,
                 authenticator: try Authenticator.make(
@@ -85,10 +91,15 @@ public enum CommandService {
         return router
     }
 
+    /// Who decides what falls due.
+    static let dueHandlers: [DueKind: DueHandler] = [:]
+
     private static func describe(_ metrics: PrometheusMetrics) {
         metrics.describe(
             MetricDefinition("closter_append_batch_size", .histogram, help: "Intents in one append."),
             MetricDefinition("closter_append_duration_seconds", .histogram, help: "Duration of one append."),
+            MetricDefinition(
+                "closter_due_intents_total", .counter, help: "Intents that fell due, by outcome: done, refused, failed."),
             MetricDefinition(
                 "closter_append_conflicts_total", .counter,
                 help: "Intents whose streams had moved when they were appended."))

@@ -16,6 +16,7 @@ struct Housekeeping: Service {
                     try await pool.execute(["SELECT main.rotate_outcomes()"], deadline: .seconds(30))
                     try await pool.execute(["SELECT main.sweep_import_chunks()"], deadline: .seconds(60))
                     try await pool.execute(["SELECT main.shred_due()"], deadline: .seconds(60))
+                    try await pool.execute(["SELECT main.sweep_due_intents()"], deadline: .seconds(60))
                 } catch {
                     logger.warning("housekeeping waits", metadata: ["error": "\(error)"])
                 }
@@ -27,7 +28,7 @@ struct Housekeeping: Service {
 
 enum DatabaseHealth {
     /// The version of the schema that this program is written for.
-    static let schema = 15
+    static let schema = 17
 
     static func check(_ pool: PostgresPool) async -> HealthOutcome {
         do {

@@ -19,6 +19,8 @@ struct Decision {
     private(set) var expectations: [Expectation] = []
     private(set) var changes: [StreamChange] = []
     private(set) var claims: [ClaimChange] = []
+    private(set) var tasks: [NewTask] = []
+    private(set) var dueIntents: [NewDueIntent] = []
     private(set) var appended: [(key: StateCache.Key, version: Int64, state: any Sendable)] = []
     private(set) var primary: (stream: StreamID, version: Int64, position: Int64)?
 
@@ -61,10 +63,18 @@ struct Decision {
         try await reader.holders(tenant, kind: kind, prefix: prefix).map(\.id)
     }
 
-    /// Appends events to a loaded stream, with the claims that follow from the change of its state.
+    /// Appends events to a loaded stream, with the claims that follow from the change of its state, and what each of them
+    /// leads to.
     mutating func append<A: StoredAggregate>(_ events: [A.Event], to snapshot: Snapshot<A>, guards: [Claim] = []) {
         guard !events.isEmpty else { return }
-        let state = A.fold(events, from: snapshot.state)
+        var state = snapshot.state
+        for (index, event) in events.enumerated() {
+            A.evolve(&state, event)
+            for (ordinal, reaction) in A.reactions(to: event, state).enumerated() {
+                reaction.store(
+                    tenant, snapshot.stream, snapshot.version + Int64(index) + 1, ordinal, &tasks, &dueIntents)
+            }
+        }
         let version = snapshot.version + Int64(events.count)
         changes.append(
             StreamChange(

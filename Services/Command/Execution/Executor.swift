@@ -52,6 +52,8 @@ final class Executor: Sendable {
     private let keys = KeyedLock<String>()
     private let streams = KeyedLock<StateCache.Key>()
     private let doorbell: Doorbell?
+    /// Rung where something falls due.
+    private let dueBell: Doorbell?
     private let logger: Logger
 
     /// Attempts before an intent that always meets a faster one is a conflict.
@@ -59,11 +61,14 @@ final class Executor: Sendable {
     /// How long a request waits for the first under its key.
     private static let patience = Duration.seconds(5)
 
-    /// - Parameter doorbell: nil where it is switched off.
-    init(appender: Appender, reader: StateReader, doorbell: Doorbell?, logger: Logger) {
+    /// - Parameter doorbell: nil where it is switched off, as is `dueBell`.
+    init(
+        appender: Appender, reader: StateReader, doorbell: Doorbell?, dueBell: Doorbell? = nil, logger: Logger
+    ) {
         self.appender = appender
         self.reader = reader
         self.doorbell = doorbell
+        self.dueBell = dueBell
         self.logger = logger
     }
 
@@ -166,10 +171,14 @@ final class Executor: Sendable {
         let intent = Intent(
             tenant: context.tenant, metadata: context.metadata, key: key, fingerprint: context.fingerprint,
             primary: primary.stream, version: primary.version, position: primary.position,
-            expectations: decision.expectations, changes: decision.changes, claims: decision.claims)
+            expectations: decision.expectations, changes: decision.changes, claims: decision.claims,
+            tasks: decision.tasks, dueIntents: decision.dueIntents)
         do throws(AppendFailure) {
             let outcome = try await appender.append(intent)
-            if case .appended = outcome, !decision.changes.isEmpty { doorbell?.ring() }
+            if case .appended = outcome {
+                if !decision.changes.isEmpty { doorbell?.ring() }
+                if !decision.dueIntents.isEmpty { dueBell?.ring() }
+            }
             return outcome
         } catch {
             switch error {

@@ -8,10 +8,15 @@ protocol StoredAggregate: Aggregate where Event: DecidedEvent {
     static func encode(_ state: State) -> [UInt8]
     /// The values that the aggregate holds for itself, taken and given back as its state changes.
     static func claims(before: State, after: State) -> [Claim]
+    /// What an event leads to beside itself.
+    ///
+    /// - Parameter state: after it.
+    static func reactions(to event: Event, _ state: State) -> [Reaction]
 }
 
 extension StoredAggregate {
     static func claims(before: State, after: State) -> [Claim] { [] }
+    static func reactions(to event: Event, _ state: State) -> [Reaction] { [] }
 }
 
 /// A stream as an intent found it.

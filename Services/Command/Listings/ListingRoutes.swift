@@ -134,10 +134,12 @@ private struct Nothing {
 }
 
 extension Listing.Terms {
-    init(_ tenant: Tenant) throws {
-        guard let days = CalendarDays(timeZone: tenant.record.timeZone) else {
+    init(_ tenant: Tenant) throws { try self.init(tenant.record) }
+
+    init(_ tenant: TenantRecord) throws {
+        guard let days = CalendarDays(timeZone: tenant.timeZone) else {
             throw Problem(.internalError, "the tenant's time zone is not known here")
         }
-        self.init(currency: tenant.record.currency, days: days)
+        self.init(currency: tenant.currency, days: days)
     }
 }

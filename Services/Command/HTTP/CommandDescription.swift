@@ -12,9 +12,10 @@ enum CommandDescription: APIWords {
             """,
         paths: ItemDescription.paths + ListingDescription.paths + ImportDescription.paths + TenantDescription.paths
             + LocationDescription.paths + IntakeDescription.paths + StocktakeDescription.paths
-            + ConsignorDescription.paths,
+            + ConsignorDescription.paths + ContractDescription.paths,
         schemas: schemas + ItemDescription.schemas + ListingDescription.schemas + TenantDescription.schemas
-            + LocationDescription.schemas + IntakeDescription.schemas + ConsignorDescription.schemas)
+            + LocationDescription.schemas + IntakeDescription.schemas + ConsignorDescription.schemas
+            + ContractDescription.schemas)
 
     private static let schemas: JSONObject = [
         "Written": object(written),

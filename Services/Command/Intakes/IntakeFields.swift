@@ -164,12 +164,7 @@ enum IntakeFields {
     ) throws(InvalidFields) -> IntakeItemAuthenticated.Report {
         guard let object = value.objectValue else { throw .wrongType(pointer, "an object", value) }
         var reader = FieldReader(object, known: ["sha256", "reference"])
-        let digest = reader.required("sha256") { value, pointer throws(InvalidFields) in
-            let text = try Field.string(value, pointer)
-            guard text.utf8.count == 64, text.utf8.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) })
-            else { throw .one(pointer, .invalid, "must be a SHA-256 in lower-case hex") }
-            return text
-        }
+        let digest = reader.required("sha256", Field.digest)
         let reference = reader.required("reference") { value, pointer throws(InvalidFields) in
             try Field.text(limit: 500, value, pointer)
         }

@@ -18,6 +18,8 @@ extension Listing.Refused {
         case .ended: "listing_ended"
         case .soldWithoutPrice: "price_required"
         case .priceWithoutSale: "price_not_allowed"
+        case .noContract: "contract_required"
+        case .belowFloor: "below_minimum_price"
         }
     }
 
@@ -35,13 +37,15 @@ extension Listing.Refused {
         case .ended: "the listing has ended"
         case .soldWithoutPrice: "a listing that ends as sold names the price it was sold for"
         case .priceWithoutSale: "only a listing that ends as sold names a price"
+        case .noContract: "a consignor's item is offered under an active contract"
+        case .belowFloor(let floor): "the contract's minimum price is \(floor)"
         }
     }
 
     var pointer: String? {
         switch self {
-        case .itemUnknown, .itemDeleted, .itemWithdrawn, .itemCustody: "/item_id"
-        case .priceNotPositive: "/price/amount"
+        case .itemUnknown, .itemDeleted, .itemWithdrawn, .itemCustody, .noContract: "/item_id"
+        case .priceNotPositive, .belowFloor: "/price/amount"
         case .currency: "/price/currency"
         case .soldWithoutPrice, .priceWithoutSale: "/price"
         case .unknown, .neverPublished, .paused, .ended: nil

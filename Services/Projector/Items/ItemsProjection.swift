@@ -52,7 +52,7 @@ enum ItemsProjection: Projection {
         case .published, .resumed: ItemListings.Entry(.published)
         case .paused: ItemListings.Entry(.paused)
         case .ended(let ended): ItemListings.Entry(.ended, endReason: .init(ended.reason))
-        case .priceChanged: nil
+        case .priceChanged, .markdownPlanned: nil
         }
     }
 

@@ -60,6 +60,25 @@ enum Description: APIWords {
             get("Stock-takes, the newest first", list("Stocktake"), records(StocktakeRecord.self), for: .members)),
         "/v1/stocktakes/{id}": get(
             "A stock-take", one("Stocktake"), [path("id", "stocktake_…")], for: .members, hasTag: true),
+        "/v1/contracts": file(
+            get("Contracts, the newest first", list("Contract"), records(ContractRecord.self), for: .members)),
+        "/v1/contracts/{id}": get(
+            "A contract", one("Contract"), [path("id", "contract_…")], for: .members, hasTag: true),
+        "/v1/contracts/{id}/readiness": get(
+            "Whether a contract could be activated now, and what each rule says", one("Readiness"),
+            [path("id", "contract_…")], for: .members),
+        "/v1/contracts/{id}/split": get(
+            "How a sale of an item at a price would be split now", one("Split"),
+            [
+                path("id", "contract_…"), query("item", ["type": "string"], "item_…; required"),
+                query("price", integer(1...Money.limit), "minor units; required"),
+            ], for: .members),
+        "/v1/due-intents": get(
+            "What waits for its time, and what became of what had come", list("DueIntent"),
+            [
+                choice("status", DueIntentRoutes.State.allCases.map(\.rawValue)),
+                query("subject", ["type": "string", "minLength": 1], "contract_…, listing_…"),
+            ] + page, for: .members),
         "/v1/tenant": get("The tenant's settings", one("Tenant"), [], for: .members),
         "/v1/members": get("Who belongs to the tenant", list("Member"), [], for: .members),
         "/v1/keys": get("The tenant's keys, without what opens doors", list("Key"), [], for: .members),

@@ -1,7 +1,7 @@
 public import EventSourcing
 import Events
 public import Foundation
-public import JSON
+import JSON
 
 /// What is worked out from a contract for those who ask. Pure.
 public enum ContractAnswers {

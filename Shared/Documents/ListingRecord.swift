@@ -1,4 +1,5 @@
 public import EventSourcing
+public import Events
 public import Foundation
 public import JSON
 

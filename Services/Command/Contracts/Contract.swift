@@ -62,13 +62,14 @@ enum Contract: Aggregate {
         case tooManyItems
         case noTerms
         case effectiveInPast
+        case notLater
     }
 
     static func draft(
         _ intent: Draft, _ items: Items, _ terms: Listing.Terms, _ stamp: Stamp, _ state: State
     ) throws(Refused) -> [Event] {
         guard state == nil else { return [] }
-        var events = stamp.facts(
+        var events: [Event] = stamp.facts(
             .drafted(ContractDrafted(consignorID: intent.consignorID, number: intent.number, note: intent.note)))
         if let wanted = intent.terms { events += try setTerms(wanted, terms, stamp, fold(events)) }
         if !intent.items.isEmpty { events += try addItems(intent.items, items, terms, stamp, fold(events)) }
@@ -174,15 +175,16 @@ enum Contract: Aggregate {
             .amended(ContractAmended(effectiveFrom: from, terms: intent.terms, document: intent.document)))
     }
 
-    /// By calendar days after the end of its term; from its grace it comes back.
+    /// Until the end of a day, later than that of its term; from its grace it comes back.
     static func extend(
-        days: Int64, _ terms: Listing.Terms, _ stamp: Stamp, _ state: State
+        until day: String, _ terms: Listing.Terms, _ stamp: Stamp, _ state: State
     ) throws(Refused) -> [Event] {
         let contract = try open(state)
-        guard contract.stage == .active || contract.stage == .expired, let end = contract.endsAt else {
-            throw .stage(contract.stage)
-        }
-        let endsAt = terms.days.start(of: -Int(days), before: max(end, stamp.at))
+        guard contract.stage == .active || contract.stage == .expired, let end = contract.endsAt,
+            let endsAt = terms.days.end(of: day)
+        else { throw .stage(contract.stage) }
+        guard endsAt != end || contract.stage == .expired else { return [] }
+        guard endsAt > end, endsAt > stamp.at else { throw .notLater }
         let grace = contract.terms(at: stamp.at)?.terms.graceDays ?? 0
         return stamp.facts(
             .extended(
@@ -289,6 +291,7 @@ extension Contract.Refused {
         case .tooManyItems: "contract_full"
         case .noTerms: "terms_missing"
         case .effectiveInPast: "effective_in_past"
+        case .notLater: "not_later"
         }
     }
 
@@ -306,6 +309,7 @@ extension Contract.Refused {
         case .tooManyItems: "a contract has at most \(Contract.itemLimit) items"
         case .noTerms: "its terms are set before it is signed"
         case .effectiveInPast: "an amendment does not reach back: what was sold was sold by the terms of then"
+        case .notLater: "a contract is extended to a day after the end of its term, and after today"
         }
     }
 
@@ -313,6 +317,7 @@ extension Contract.Refused {
         switch self {
         case .itemUnknown(let index), .itemNotConsignors(let index), .itemTwice(let index): "/items/\(index)/item_id"
         case .effectiveInPast: "/effective_from"
+        case .notLater: "/until"
         default: nil
         }
     }

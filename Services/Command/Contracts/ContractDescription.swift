@@ -42,7 +42,8 @@ enum ContractDescription: APIWords {
                         "effective_from": orNull(["type": "string", "format": "date-time"]), "document": orNull(digest),
                     ]))),
         "/v1/contracts/{id}/extend": change(
-            "Extend the term by calendar days", .init(fields(required: ["days": integer(1...ContractFields.longest)]))),
+            "Extend the term to the end of a day",
+            .init(fields(required: ["until": ["type": "string", "format": "date"]]))),
         "/v1/contracts/{id}/terminate": change(
             "Terminate a contract: what is offered under it is withdrawn", .init(fields(required: ["reason": text(500)]))),
     ]

@@ -56,12 +56,10 @@ enum ContractFields {
         return try reader.finish(items)
     }
 
-    static func days(_ body: JSONObject) throws(InvalidFields) -> Int64 {
-        var reader = FieldReader(body, known: ["days"])
-        let days = reader.required("days") { value, pointer throws(InvalidFields) in
-            try Field.integer(in: 1...longest, value, pointer)
-        }
-        return try reader.finish(days)
+    static func until(_ body: JSONObject) throws(InvalidFields) -> String {
+        var reader = FieldReader(body, known: ["until"])
+        let until = reader.required("until", Field.date)
+        return try reader.finish(until)
     }
 
     static func reason(_ body: JSONObject) throws(InvalidFields) -> String {

@@ -53,8 +53,8 @@ struct ContractRoutes {
             }
         }
         router.post("/v1/contracts/:id/extend") { request, context in
-            try await change(request, context, ContractFields.days) { days, terms, stamp, contract, decision in
-                decision.append(try Contract.extend(days: days, terms, stamp, contract.state), to: contract)
+            try await change(request, context, ContractFields.until) { until, terms, stamp, contract, decision in
+                decision.append(try Contract.extend(until: until, terms, stamp, contract.state), to: contract)
             }
         }
         router.post("/v1/contracts/:id/terminate") { request, context in

@@ -1,4 +1,5 @@
 import Edge
+import Events
 import HTTPTypes
 
 extension Problem {

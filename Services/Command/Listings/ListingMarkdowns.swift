@@ -2,6 +2,7 @@ import Documents
 import EventSourcing
 import Events
 import Foundation
+import JSON
 
 /// Prices that fall by themselves, as a contract's plan has it.
 extension Listing {

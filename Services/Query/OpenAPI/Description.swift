@@ -1,5 +1,6 @@
 import Documents
 import Edge
+import EventSourcing
 import JSON
 
 /// What the service offers. Tests compare it with its routes, its parameters and its answers.

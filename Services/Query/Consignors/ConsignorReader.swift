@@ -31,6 +31,12 @@ struct ConsignorReader: Sendable {
         func write(to writer: inout JSONWriter) {
             ConsignorDocument.write(record, contact: contact?.reveal(), tax: tax?.reveal(), to: &writer)
         }
+
+        func document() throws -> JSONValue {
+            var writer = JSONWriter(reservingCapacity: 1024)
+            write(to: &writer)
+            return try JSONValue(parsing: writer.bytes)
+        }
     }
 
     struct Page: Sendable {

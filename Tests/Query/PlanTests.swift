@@ -156,15 +156,21 @@ import Testing
                 name: "lines", statement: ImportReader.linesStatement(UUID(), after: 5, outcome: nil),
                 index: "import_lines_pkey"),
             Read(
-                name: "consignor", statement: ConsignorReader.oneStatement(UUID(), TenantID(Self.tenant)),
+                name: "consignor", statement: ConsignorReader.statement([UUID()], TenantID(Self.tenant)),
                 index: "aggregates_consignor_pkey"),
             Read(
                 name: "consignors",
-                statement: ConsignorReader.portionStatement(.init(), after: UUID(), TenantID(Self.tenant)),
+                statement: ConsignorReader.listStatement(
+                    .init(), after: UUID(), most: 201, TenantID(Self.tenant)),
+                index: "aggregates_consignor_pkey"),
+            Read(
+                name: "consignors' versions",
+                statement: ConsignorReader.versionsStatement(.init(), after: UUID(), TenantID(Self.tenant)),
                 index: "aggregates_consignor_pkey"),
             Read(
                 name: "consignor by number",
-                statement: ConsignorReader.portionStatement(.init(number: "K-7"), after: nil, TenantID(Self.tenant)),
+                statement: ConsignorReader.listStatement(
+                    .init(number: "K-7"), after: nil, most: 51, TenantID(Self.tenant)),
                 index: "claims_value", isSorted: true),
         ]
     }

@@ -364,6 +364,54 @@ private enum Jan {
         }
     }
 
+    @Test func `an erasure that is killed before its key is shredded is finished by the next start`() async throws {
+        try await Instance.with { instance in
+            let id = try await register(instance)
+            let person = try #require(TypeID.uuid(of: id, prefix: "consignor"))
+            let administrator = try await instance.database.connect()
+            func scopes() async throws -> [String] {
+                try await administrator.query("SELECT scope FROM main.person_keys ORDER BY scope")
+                    .map { try $0.decode(0, as: String.self) }
+            }
+            let waiting: SQL = """
+                FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%shred_erased%'
+                AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()
+                """
+            // Somebody has the key's row locked: the erasure is durable, and its shredding waits.
+            let holder = try await instance.database.connect()
+            try await holder.simple("BEGIN")
+            _ = try await holder.query("SELECT FROM main.person_keys WHERE person_id = \(person) FOR UPDATE")
+            let erasing = Task {
+                try? await instance.write("POST", "/v1/consignors/\(id)/erase", ["reason": "requested"])
+            }
+            try await eventually("the shredding waits") {
+                try await !administrator.query("SELECT " + waiting).isEmpty
+            }
+            await instance.kill(.command)
+            #expect(await erasing.value == nil)
+            // The server would go on with what a session has begun, though nobody is there any more.
+            _ = try await administrator.query("SELECT pg_terminate_backend(pid) " + waiting)
+            try await eventually("the session is gone") {
+                try await administrator.query("SELECT " + waiting).isEmpty
+            }
+            try await holder.simple("ROLLBACK")
+            await holder.close()
+
+            #expect(try await scopes() == ["contact", "tax"])
+            let erased = try await read(instance, "/v1/consignors/\(id)")
+            #expect(erased["status"] == "erased" && erased["personal"].isNull, "what is kept is not shown")
+
+            try await instance.start(.command)
+            try await eventually("the key is shredded") { try await scopes() == ["tax"] }
+            try await expectNothing(in: instance)
+            let again = try await instance.write("POST", "/v1/consignors/\(id)/erase", ["reason": "requested"])
+            #expect(again["events"].arrayValue == [])
+            let (status, output) = try await instance.tool(["verify"])
+            #expect(status == 0, "\(output)")
+            await administrator.close()
+        }
+    }
+
     @Test func `keys are wrapped by another master key, and no event is touched`() async throws {
         try await Instance.with { instance in
             func master(_ name: String, _ byte: UInt8) -> String {

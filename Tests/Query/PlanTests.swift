@@ -165,7 +165,12 @@ import Testing
                 index: "aggregates_consignor_pkey"),
             Read(
                 name: "consignors' versions",
-                statement: ConsignorReader.versionsStatement(.init(), after: UUID(), TenantID(Self.tenant)),
+                statement: ConsignorReader.versionsStatement(
+                    .init(), after: UUID(), most: 250, TenantID(Self.tenant)),
+                index: "aggregates_consignor_pkey"),
+            Read(
+                name: "consignors' words",
+                statement: ConsignorReader.wordsStatement([UUID(), UUID()], TenantID(Self.tenant)),
                 index: "aggregates_consignor_pkey"),
             Read(
                 name: "consignor by number",

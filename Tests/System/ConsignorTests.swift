@@ -102,6 +102,13 @@ private enum Jan {
                 #expect(try await read(instance, "/v1/consignors?\(query)")["data"].arrayValue == [], "\(query)")
             }
 
+            // What was opened for a search counts for the version it was opened at, and for no later one.
+            _ = try await instance.write("PATCH", path, ["name": "Zenon Kowalski"])
+            for (query, isFound) in [("q=zelisl", false), ("q=kowalski", true), ("q=601735924", true)] {
+                let found = try await read(instance, "/v1/consignors?\(query)")["data"].arrayValue ?? []
+                #expect(found.isEmpty != isFound, "\(query)")
+            }
+
             // History tells that it happened, and not what was sealed.
             let history = try await read(instance, "/v1/streams/consignor/\(id)")
             let types = history["data"].arrayValue?.compactMap { $0["type"]?.stringValue } ?? []
@@ -230,15 +237,28 @@ private enum Jan {
         }
     }
 
-    @Test func `a file of consignors is longer than one page, and holds everybody once`() async throws {
+    @Test func `a file of consignors, and a search, is longer than one portion, and holds everybody once`() async throws
+    {
         try await Instance.with { instance in
             let rows = (1...1203).map { "N-\($0),Name \($0)" }.joined(separator: "\n")
             let report = try await instance.importFile("number,name\n\(rows)\n", query: "format=consignors")
             #expect(report["counts"]["created"] == 1203)
-            let file = try await instance.read(
-                "/v1/consignors", instance.asOperator.merging(["Accept": "text/csv"]) { $1 })
-            let lines = file.text.components(separatedBy: "\r\n").dropFirst().dropLast()
-            #expect(lines.count == 1203 && Set(lines).count == 1203)
+            for query in ["", "?q=name", "?q=name"] {
+                let file = try await instance.read(
+                    "/v1/consignors\(query)", instance.asOperator.merging(["Accept": "text/csv"]) { $1 })
+                let lines = file.text.components(separatedBy: "\r\n").dropFirst().dropLast()
+                #expect(lines.count == 1203 && Set(lines).count == 1203, "\(query)")
+            }
+            for (query, count) in [("n-77", 11), ("name+1203", 1), ("name+1", 315), ("name+12&limit=200", 15)] {
+                var (numbers, next): ([String], String?) = ([], "")
+                while let cursor = next {
+                    let page = try await read(
+                        instance, "/v1/consignors?q=\(query)" + (cursor.isEmpty ? "" : "&cursor=\(cursor)"))
+                    numbers += page["data"].arrayValue?.compactMap { $0["number"]?.stringValue } ?? []
+                    next = page["next"].stringValue
+                }
+                #expect(numbers.count == count && Set(numbers).count == count, "\(query): \(numbers.count)")
+            }
         }
     }
 

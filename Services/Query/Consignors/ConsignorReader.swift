@@ -8,9 +8,10 @@ import Postgres
 /// Reads consignors from their operational table, and opens what is personal on the way out. Of what was opened nothing is
 /// kept but the words of those who are searched: see `ConsignorWords`.
 struct ConsignorReader: Sendable {
-    /// Consignors opened at once for a file, and looked at by a search.
+    /// Consignors opened at once for a file.
     static let portion = 500
-    static let scannedAtOnce = 2_000
+    /// Those that a search looks at, one portion after the other: many are found among a few, and few among many.
+    static let portions = [250, 500, 1_000, 2_000]
     /// Consignors that a search has opened before it gives the page as it is, and says where to go on.
     static let mostOpened = 5_000
     /// Those that it has looked at, whose words were known.
@@ -51,22 +52,35 @@ struct ConsignorReader: Sendable {
 
     private static let columns: SQL = """
         SELECT a.stream_id, a.state, c.master, c.wrapped, t.master, t.wrapped FROM main.aggregates a
-        LEFT JOIN main.person_keys c
-            ON c.tenant_id = a.tenant_id AND c.person_id = a.stream_id AND c.scope = 'contact'
-        LEFT JOIN main.person_keys t ON t.tenant_id = a.tenant_id AND t.person_id = a.stream_id AND t.scope = 'tax'
+        \(key("c", .contact)) \(key("t", .tax))
         """
 
-    static func statement(_ ids: [UUID], _ tenant: TenantID) -> SQL {
-        columns + " WHERE a.tenant_id = \(tenant.uuid) AND a.category = 'consignor' AND a.stream_id = ANY (\(ids))"
+    private static func key(_ name: String, _ scope: PersonScope) -> SQL {
+        SQL(
+            unescaped: """
+                LEFT JOIN main.person_keys \(name) ON \(name).tenant_id = a.tenant_id
+                    AND \(name).person_id = a.stream_id AND \(name).scope = '\(scope.rawValue)'
+                """)
+    }
+
+    static func statement(_ ids: [UUID], _ tenant: TenantID) -> SQL { columns + among(ids, tenant) }
+
+    /// The same columns, but for what a search does not open.
+    static func wordsStatement(_ ids: [UUID], _ tenant: TenantID) -> SQL {
+        "SELECT a.stream_id, a.state, c.master, c.wrapped FROM main.aggregates a \(key("c", .contact))"
+            + among(ids, tenant)
+    }
+
+    private static func among(_ ids: [UUID], _ tenant: TenantID) -> SQL {
+        " WHERE a.tenant_id = \(tenant.uuid) AND a.category = 'consignor' AND a.stream_id = ANY (\(ids))"
     }
 
     static func listStatement(_ filter: Filter, after: UUID?, most: Int, _ tenant: TenantID) -> SQL {
         columns + places(filter, after: after, most: most, tenant)
     }
 
-    static func versionsStatement(_ filter: Filter, after: UUID?, _ tenant: TenantID) -> SQL {
-        "SELECT a.stream_id, a.version FROM main.aggregates a"
-            + places(filter, after: after, most: scannedAtOnce, tenant)
+    static func versionsStatement(_ filter: Filter, after: UUID?, most: Int, _ tenant: TenantID) -> SQL {
+        "SELECT a.stream_id, a.version FROM main.aggregates a" + places(filter, after: after, most: most, tenant)
     }
 
     /// The newest first: ids are ordered by time, so that the primary key gives them in this order.
@@ -113,11 +127,14 @@ struct ConsignorReader: Sendable {
         let known = words.known(of: tenant)
         var new: [UUID: ConsignorWords.Entry] = [:]
         var (last, scanned) = (after, 0)
+        var portions = Self.portions[...]
         var ids: [UUID] = []
         var isAtEnd = false
         while !isAtEnd, ids.count <= limit, new.count < Self.mostOpened, scanned < Self.mostScanned {
+            let most = portions[portions.startIndex]
+            if portions.count > 1 { portions.removeFirst() }
             let places = try await pool.query(
-                Self.versionsStatement(filter, after: last, tenant), tenant: tenant.uuid, lane: .slow
+                Self.versionsStatement(filter, after: last, most: most, tenant), tenant: tenant.uuid, lane: .slow
             ).map { (id: try $0.decode(0, as: UUID.self), version: try $0.decode(1, as: Int64.self)) }
             let unknown = places.filter { known[$0.id]?.version != $0.version }.map(\.id)
             new.merge(try await words(of: unknown, tenant)) { $1 }
@@ -128,7 +145,7 @@ struct ConsignorReader: Sendable {
                 if ids.count > limit { break }
             }
             scanned += places.count
-            isAtEnd = places.count < Self.scannedAtOnce
+            isAtEnd = places.count < most
         }
         words.keep(new, of: tenant)
         let isFull = ids.count > limit
@@ -142,7 +159,7 @@ struct ConsignorReader: Sendable {
     private func words(of ids: [UUID], _ tenant: TenantID) async throws -> [UUID: ConsignorWords.Entry] {
         guard !ids.isEmpty else { return [:] }
         var entries = [UUID: ConsignorWords.Entry](minimumCapacity: ids.count)
-        for row in try await pool.query(Self.statement(ids, tenant), tenant: tenant.uuid, lane: .slow) {
+        for row in try await pool.query(Self.wordsStatement(ids, tenant), tenant: tenant.uuid, lane: .slow) {
             let record = try ConsignorRecord(stored: row.bytes(1) ?? [])
             entries[record.id] = ConsignorWords.Entry(
                 version: record.version, words: Personal(try words(of: record, row, tenant)))

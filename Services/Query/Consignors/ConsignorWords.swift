@@ -10,7 +10,7 @@ import Synchronization
 /// opened at a version counts for that version only: whoever was changed or erased since is not found by it.
 final class ConsignorWords: Sendable {
     static let lifetime = Duration.seconds(600)
-    /// Of all tenants together; about 300 bytes each.
+    /// Of all tenants together; about 400 bytes each.
     static let mostConsignors = 200_000
 
     struct Entry: Sendable {

@@ -29,7 +29,7 @@ extension Contract.Amend {
             }
             return time
         }
-        let document = reader.optional("document", Field.digest)
+        let document = reader.optional("document", Field.sha256)
         self.init(terms: try reader.finish(terms), effectiveFrom: from, document: document)
     }
 }
@@ -70,7 +70,7 @@ enum ContractFields {
 
     static func signature(_ body: JSONObject, at time: Timestamp) throws(InvalidFields) -> ContractSigned {
         var reader = FieldReader(body, known: ["document", "signer", "method"])
-        let document = reader.required("document", Field.digest)
+        let document = reader.required("document", Field.sha256)
         let signer = reader.required("signer") { value, pointer throws(InvalidFields) in
             try Field.choice(ContractSigned.Signer.self, value, pointer)
         }
@@ -82,53 +82,46 @@ enum ContractFields {
     }
 
     static func terms(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> ContractTerms {
-        let object = try Field.object(value, pointer)
-        var reader = FieldReader(
-            object,
-            known: [
-                "tiers", "minimum_price", "term_days", "grace_days", "markdowns", "fees", "unsold",
-                "store_credit_bonus", "minimum_payout", "early_withdrawal_fee",
-            ])
-        let tiers = reader.required("tiers", tiers)
-        let term = reader.required("term_days") { value, pointer throws(InvalidFields) in
-            try Field.integer(in: 1...longest, value, pointer)
+        let members = [
+            "tiers", "minimum_price", "term_days", "grace_days", "markdowns", "fees", "unsold", "store_credit_bonus",
+            "minimum_payout", "early_withdrawal_fee",
+        ]
+        return try Field.object(members, value, pointer) { reader in
+            let tiers = reader.required("tiers", tiers)
+            let term = reader.required("term_days") { value, pointer throws(InvalidFields) in
+                try Field.integer(in: 1...longest, value, pointer)
+            }
+            let grace = reader.optional("grace_days") { value, pointer throws(InvalidFields) in
+                try Field.integer(in: 0...longest, value, pointer)
+            }
+            let bonus = reader.optional("store_credit_bonus") { value, pointer throws(InvalidFields) in
+                try Field.integer(in: 0...100, value, pointer)
+            }
+            let unsold = reader.optional("unsold") { value, pointer throws(InvalidFields) in
+                try Field.choice(UnsoldFate.self, value, pointer)
+            }
+            let minimumPrice = reader.optional("minimum_price", amount)
+            let markdowns = reader.optional("markdowns", markdowns)
+            let fees = reader.optional("fees", fees)
+            let minimumPayout = reader.optional("minimum_payout", amount)
+            let withdrawal = reader.optional("early_withdrawal_fee", amount)
+            guard let tiers, let term else { return nil }
+            return ContractTerms(
+                tiers: tiers, minimumPrice: minimumPrice, termDays: term, graceDays: grace ?? 0,
+                markdowns: markdowns ?? [], fees: fees ?? [], unsold: unsold ?? .toReturn,
+                storeCreditBonus: bonus ?? 0, minimumPayout: minimumPayout, earlyWithdrawalFee: withdrawal)
         }
-        let grace = reader.optional("grace_days") { value, pointer throws(InvalidFields) in
-            try Field.integer(in: 0...longest, value, pointer)
-        }
-        let bonus = reader.optional("store_credit_bonus") { value, pointer throws(InvalidFields) in
-            try Field.integer(in: 0...100, value, pointer)
-        }
-        let unsold = reader.optional("unsold") { value, pointer throws(InvalidFields) in
-            try Field.choice(UnsoldFate.self, value, pointer)
-        }
-        let minimumPrice = reader.optional("minimum_price", amount)
-        let markdowns = reader.optional("markdowns", markdowns)
-        let fees = reader.optional("fees", fees)
-        let minimumPayout = reader.optional("minimum_payout", amount)
-        let withdrawal = reader.optional("early_withdrawal_fee", amount)
-        guard reader.errors.isEmpty, let tiers, let term else {
-            throw InvalidFields(errors: reader.errors.map { $0.under(pointer) })
-        }
-        return ContractTerms(
-            tiers: tiers, minimumPrice: minimumPrice, termDays: term, graceDays: grace ?? 0,
-            markdowns: markdowns ?? [], fees: fees ?? [], unsold: unsold ?? .toReturn, storeCreditBonus: bonus ?? 0,
-            minimumPayout: minimumPayout, earlyWithdrawalFee: withdrawal)
     }
 
     static func items(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> [ContractItem] {
         let items = try Field.list(limit: Contract.batchLimit, value, pointer) {
             value, pointer throws(InvalidFields) in
-            let object = try Field.object(value, pointer)
-            var reader = FieldReader(object, known: ["item_id"] + overrides)
-            let id = reader.required("item_id") { value, pointer throws(InvalidFields) in
-                try Field.id(Item.prefix, value, pointer)
+            try Field.object(["item_id"] + overrides, value, pointer) { reader in
+                let id = reader.required("item_id") { value, pointer throws(InvalidFields) in
+                    try Field.id(Item.prefix, value, pointer)
+                }
+                return id.map { override(of: $0, &reader) }
             }
-            let item = id.map { override(of: $0, &reader) }
-            guard reader.errors.isEmpty, let item else {
-                throw InvalidFields(errors: reader.errors.map { $0.under(pointer) })
-            }
-            return item
         }
         guard !items.isEmpty else { throw .one(pointer, .empty, "must not be empty") }
         return items
@@ -158,15 +151,14 @@ enum ContractFields {
 
     private static func tiers(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> [SplitTier] {
         let tiers = try Field.list(limit: tierLimit, value, pointer) { value, pointer throws(InvalidFields) in
-            var reader = FieldReader(try Field.object(value, pointer), known: ["from", "percent"])
-            let from = reader.required("from", amount)
-            let percent = reader.required("percent") { value, pointer throws(InvalidFields) in
-                try Field.integer(in: 0...100, value, pointer)
+            try Field.object(["from", "percent"], value, pointer) { reader in
+                let from = reader.required("from", amount)
+                let percent = reader.required("percent") { value, pointer throws(InvalidFields) in
+                    try Field.integer(in: 0...100, value, pointer)
+                }
+                guard let from, let percent else { return nil }
+                return SplitTier(from: from, percent: percent)
             }
-            guard reader.errors.isEmpty, let from, let percent else {
-                throw InvalidFields(errors: reader.errors.map { $0.under(pointer) })
-            }
-            return SplitTier(from: from, percent: percent)
         }
         guard tiers.first?.from.amount == 0 else {
             throw .one("\(pointer)/0/from/amount", .invalid, "the first tier begins at 0")
@@ -177,20 +169,19 @@ enum ContractFields {
 
     private static func markdowns(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> [MarkdownStep] {
         let steps = try Field.list(limit: markdownLimit, value, pointer) { value, pointer throws(InvalidFields) in
-            var reader = FieldReader(try Field.object(value, pointer), known: ["after_days", "percent", "bearer"])
-            let days = reader.required("after_days") { value, pointer throws(InvalidFields) in
-                try Field.integer(in: 1...longest, value, pointer)
+            try Field.object(["after_days", "percent", "bearer"], value, pointer) { reader in
+                let days = reader.required("after_days") { value, pointer throws(InvalidFields) in
+                    try Field.integer(in: 1...longest, value, pointer)
+                }
+                let percent = reader.required("percent") { value, pointer throws(InvalidFields) in
+                    try Field.integer(in: 1...99, value, pointer)
+                }
+                let bearer = reader.required("bearer") { value, pointer throws(InvalidFields) in
+                    try Field.choice(DiscountBearer.self, value, pointer)
+                }
+                guard let days, let percent, let bearer else { return nil }
+                return MarkdownStep(afterDays: days, percent: percent, bearer: bearer)
             }
-            let percent = reader.required("percent") { value, pointer throws(InvalidFields) in
-                try Field.integer(in: 1...99, value, pointer)
-            }
-            let bearer = reader.required("bearer") { value, pointer throws(InvalidFields) in
-                try Field.choice(DiscountBearer.self, value, pointer)
-            }
-            guard reader.errors.isEmpty, let days, let percent, let bearer else {
-                throw InvalidFields(errors: reader.errors.map { $0.under(pointer) })
-            }
-            return MarkdownStep(afterDays: days, percent: percent, bearer: bearer)
         }
         try ascending(steps.map(\.afterDays), pointer, "after_days")
         try ascending(steps.map(\.percent), pointer, "percent")
@@ -199,15 +190,14 @@ enum ContractFields {
 
     private static func fees(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> [ContractFee] {
         try Field.list(limit: feeLimit, value, pointer) { value, pointer throws(InvalidFields) in
-            var reader = FieldReader(try Field.object(value, pointer), known: ["name", "amount"])
-            let name = reader.required("name") { value, pointer throws(InvalidFields) in
-                try Field.text(limit: 100, value, pointer)
+            try Field.object(["name", "amount"], value, pointer) { reader in
+                let name = reader.required("name") { value, pointer throws(InvalidFields) in
+                    try Field.text(limit: 100, value, pointer)
+                }
+                let amount = reader.required("amount", amount)
+                guard let name, let amount else { return nil }
+                return ContractFee(name: name, amount: amount)
             }
-            let amount = reader.required("amount", amount)
-            guard reader.errors.isEmpty, let name, let amount else {
-                throw InvalidFields(errors: reader.errors.map { $0.under(pointer) })
-            }
-            return ContractFee(name: name, amount: amount)
         }
     }
 
@@ -215,20 +205,5 @@ enum ContractFields {
         for (index, pair) in zip(values, values.dropFirst()).enumerated() where pair.0 >= pair.1 {
             throw .one("\(pointer)/\(index + 1)/\(member)", .invalid, "must be more than the one before it")
         }
-    }
-}
-
-extension Field {
-    static func object(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> JSONObject {
-        guard let object = value.objectValue else { throw .wrongType(pointer, "an object", value) }
-        return object
-    }
-
-    /// A SHA-256, in lower-case hex.
-    static func digest(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> String {
-        let text = try string(value, pointer)
-        guard text.utf8.count == 64, text.utf8.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) })
-        else { throw .one(pointer, .invalid, "must be a SHA-256 in lower-case hex") }
-        return text
     }
 }

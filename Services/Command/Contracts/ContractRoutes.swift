@@ -90,7 +90,7 @@ struct ContractRoutes {
 
     @Sendable private func removeItem(_ request: Request, _ context: EdgeContext) async throws -> Response {
         let item = try context.id("item_id", prefix: Item.prefix)
-        return try await change(request, context, IntakeFields.reason) { reason, _, stamp, contract, decision in
+        return try await change(request, context, Field.reason(fields:)) { reason, _, stamp, contract, decision in
             let known = try await decision.load(Item.self, item).state
             let intent = Contract.RemoveItem(itemID: item, reason: reason)
             decision.append(

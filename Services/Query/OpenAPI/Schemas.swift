@@ -53,11 +53,9 @@ enum Schemas: APIWords {
 
     /// For members only.
     private static let itemFacts: JSONObject = [
-        "custody": choice([
-            "expected", "in_house", "at_authenticator", "at_repair", "in_transit", "with_buyer",
-            "returned_to_consignor", "lost", "damaged", "disposed",
-        ]), "location_id": nullable("string"), "title_holder": choice(["consignor", "store", "sold"]),
-        "allocation": choice(["free", "held", "sold"]), "consignor_id": nullable("string"),
+        "custody": choice(ItemDocument.custodies), "location_id": nullable("string"),
+        "title_holder": choice(ItemDocument.titleHolders), "allocation": choice(ItemDocument.allocations),
+        "consignor_id": nullable("string"),
     ]
 
     static let listingMembers: JSONObject =
@@ -75,8 +73,9 @@ enum Schemas: APIWords {
     static let importMembers: JSONObject = [
         "id": string("import_…"), "version": ["type": "integer"],
         "status": choice(ImportStatus.allCases.map(\.rawValue)), "format": string(), "currency": string(),
-        "publish": ["type": "boolean"], "bytes": ["type": "integer"], "counts": counts, "reason": nullable("string"),
-        "created_at": time, "updated_at": time, "lines": array(reference("ImportLine")),
+        "publish": ["type": "boolean"], "bytes": ["type": "integer"], "consignor_id": nullable("string"),
+        "counts": counts, "reason": nullable("string"), "created_at": time, "updated_at": time,
+        "lines": array(reference("ImportLine")),
     ]
 
     static let consignorMembers: JSONObject = [

@@ -96,7 +96,7 @@ final class Service: Sendable {
         openssl.standardError = FileHandle.nullDevice
         try openssl.run()
         openssl.waitUntilExit()
-        let made = TLSCertificate(.init(certificate: certificate, key: key), service: "fuzz", logger: logger)
+        let made = TLSCertificate(.init([.init(certificate: certificate, key: key)]), service: "fuzz", logger: logger)
         try made.load()
         return made
     }

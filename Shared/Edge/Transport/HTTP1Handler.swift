@@ -45,6 +45,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
     var isFlushHeld = false
     /// No further request is taken.
     private(set) var isLeaving = false
+    private var isInputClosed = false
     /// What has come after the last answer was given.
     var lingering: Int?
 
@@ -101,6 +102,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
             isLeaving = true
             if exchange == nil { closeWhenTaken(context) }
         case ChannelEvent.inputClosed:
+            isInputClosed = true
             isLeaving = true
             guard let exchange, !exchange.isAnswered else { return closeWhenTaken(context) }
             // A client that has said all it has to say still wants its answer. One that has begun to get it and one that
@@ -113,7 +115,11 @@ final class HTTP1Handler: ChannelDuplexHandler {
     // MARK: What is not a request
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard let error = error as? HTTPParserError, lingering == nil else { return context.close(promise: nil) }
+        // The parser has said once what it makes no sense of, and tells of all that comes behind it.
+        if error is ByteToMessageDecoderError { return }
+        guard let error = error as? HTTPParserError else { return context.close(promise: nil) }
+        // What is thrown away need make no sense.
+        if lingering != nil { return }
         // The parser of a body that is not wanted any more, of a client that left in the middle.
         if error == .invalidEOFState { return context.close(promise: nil) }
         let problem: Problem =
@@ -128,8 +134,12 @@ final class HTTP1Handler: ChannelDuplexHandler {
             self.exchange = exchange
             refuse(problem, exchange)
         case (let exchange?, .whole), (let exchange?, .hot): refuse(problem, exchange)
-        case (_, .stream(let body)): body.end(.failure(problem))
-        case (_, .nothing): refusal = problem
+        case (_, .stream(let body)):
+            body.end(.failure(problem))
+            pause.begin()
+        case (_, .nothing):
+            refusal = problem
+            pause.begin()
         }
     }
 
@@ -156,18 +166,23 @@ final class HTTP1Handler: ChannelDuplexHandler {
 
     // MARK: The end
 
-    /// The last answer was given.
-    func leave(_ exchange: HTTP1Exchange, _ context: ChannelHandlerContext) {
+    /// The last answer was given. What the client still sends is taken and thrown away: with a close at once its kernel would
+    /// throw away the answer.
+    func leave(_ context: ChannelHandlerContext) {
         ahead = []
-        if exchange.isReceived { return closeWhenTaken(context) }
-        // The client may still be sending: closing now would have its kernel throw away the answer.
         if case .stream(let body) = receiving { body.end(.failure(ClientGone())) }
         receiving = .nothing
+        if isInputClosed { return closeWhenTaken(context) }
         lingering = 0
-        context.flush()
-        context.close(mode: .output, promise: nil)
         goOn()
-        clock?.expect(.end, within: limits.lingerTime)
+        clock?.expect(.end, within: limits.idleTime)
+        let taken = context.eventLoop.makePromise(of: Void.self)
+        taken.futureResult.assumeIsolated().whenComplete { [self] _ in
+            guard let context = self.context else { return }
+            context.close(mode: .output, promise: nil)
+            clock?.expect(.end, within: limits.lingerTime)
+        }
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: taken)
     }
 
     /// Closes once the client has taken what was written: a close at once would throw away what its window has no room for.

@@ -10,19 +10,18 @@ extension HTTP1Handler {
     private static let mostAhead = 64
 
     /// Bytes have come; whether they make a request is not known yet.
-    func bytesArrived() {
-        guard exchange == nil, ahead.isEmpty, lingering == nil else { return }
-        clock?.begin(.head, within: limits.headTime)
+    func arrived(_ bytes: Int) {
+        if let before = lingering {
+            lingering = before + bytes
+            if before + bytes > limits.lingerBytes { context?.close(promise: nil) }
+        } else if exchange == nil, ahead.isEmpty {
+            clock?.begin(.head, within: limits.headTime)
+        }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let part = unwrapInboundIn(data)
-        if let bytes = lingering {
-            guard case .body(let body) = part else { return }
-            lingering = bytes + body.readableBytes
-            if bytes > limits.lingerBytes { context.close(promise: nil) }
-            return
-        }
+        if lingering != nil { return }
         isFlushHeld = true
         if ahead.isEmpty, mayTake(context) { return take(part, context) }
         ahead.append(part)

@@ -107,7 +107,7 @@ extension HTTP1Handler {
     private func answered(_ exchange: HTTP1Exchange, _ context: ChannelHandlerContext) {
         exchange.release(.success(()))
         if closes(exchange) {
-            leave(exchange, context)
+            leave(context)
         } else {
             if !isFlushHeld { context.flush() }
             next(context)

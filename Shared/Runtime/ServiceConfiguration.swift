@@ -10,7 +10,7 @@ public import Logging
 /// | `CLOSTER_HTTP_HOST` | address to listen on | `127.0.0.1` |
 /// | `CLOSTER_HTTP_PORT` | port to listen on, 0 = any free one | given by the service |
 /// | `CLOSTER_LISTEN` | instead of host and port, comma-separated: `http://HOST:PORT`, `https://HOST:PORT`, `unix:/PATH` | none |
-/// | `CLOSTER_TLS_CERTIFICATE`, `CLOSTER_TLS_KEY` | files of the certificate chain and its key, in PEM | required by https |
+/// | `CLOSTER_TLS_CERTIFICATE`, `CLOSTER_TLS_KEY` | files of the certificate chain and its key, in PEM; several, for several names, separated by commas | required by https |
 /// | `CLOSTER_TLS_CLIENT_CA` | file of those who vouch for clients' certificates, in PEM | none: clients are not asked |
 /// | `CLOSTER_TLS_CLIENTS` | `optional` or `required`: whether a client must show a certificate | `optional` |
 /// | `CLOSTER_CONNECTIONS` | connections that are open at once, 1 to 1000000 | `20000` |

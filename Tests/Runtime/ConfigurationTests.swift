@@ -43,7 +43,8 @@ import Testing
                 "CLOSTER_PLATFORM_OPERATORS": "anna, jan,,", "CLOSTER_SHARD": "eu_1",
                 "CLOSTER_AUDIT_RATE": "0", "CLOSTER_AUDIT_REPAIR": "true",
                 "CLOSTER_LISTEN": "http://0.0.0.0:80, https://[::1]:443,unix:/run/closter.sock,",
-                "CLOSTER_TLS_CERTIFICATE": "/c.pem", "CLOSTER_TLS_KEY": "/c.key", "CLOSTER_TLS_CLIENT_CA": "/ca.pem",
+                "CLOSTER_TLS_CERTIFICATE": "/c.pem, /d.pem,", "CLOSTER_TLS_KEY": "/c.key,/d.key",
+                "CLOSTER_TLS_CLIENT_CA": "/ca.pem",
                 "CLOSTER_TLS_CLIENTS": "required", "CLOSTER_CONNECTIONS": "5", "CLOSTER_CONNECTIONS_PER_ADDRESS": "0",
             ])
 
@@ -70,7 +71,8 @@ import Testing
         #expect(configuration.listeners == listeners)
         #expect(configuration.listeners.map(\.description)[1] == "https://[::1]:443")
         let files = ServiceConfiguration.TLS(
-            certificate: "/c.pem", key: "/c.key", clientAuthority: "/ca.pem", clients: .required)
+            [.init(certificate: "/c.pem", key: "/c.key"), .init(certificate: "/d.pem", key: "/d.key")],
+            clientAuthority: "/ca.pem", clients: .required)
         #expect(configuration.tls == files)
         #expect(configuration.connections == 5)
         #expect(configuration.connectionsPerAddress == 0)
@@ -117,6 +119,8 @@ import Testing
         (["CLOSTER_LISTEN": "https://a:1"], ["CLOSTER_TLS_CERTIFICATE", "CLOSTER_TLS_KEY"]),
         (["CLOSTER_TLS_CERTIFICATE": "/c.pem"], ["CLOSTER_TLS_KEY"]),
         (["CLOSTER_TLS_KEY": "/c.key"], ["CLOSTER_TLS_CERTIFICATE"]),
+        (["CLOSTER_TLS_CERTIFICATE": "/c.pem,/d.pem", "CLOSTER_TLS_KEY": "/c.key"], ["CLOSTER_TLS_KEY"]),
+        (["CLOSTER_TLS_CERTIFICATE": ",", "CLOSTER_TLS_KEY": "/c.key"], ["CLOSTER_TLS_CERTIFICATE"]),
         (["CLOSTER_TLS_CLIENT_CA": "/ca.pem"], ["CLOSTER_TLS_CERTIFICATE", "CLOSTER_TLS_KEY"]),
         (["CLOSTER_TLS_CLIENTS": "required"], ["CLOSTER_TLS_CLIENTS"]),
         (["CLOSTER_TLS_CLIENTS": "some"], ["CLOSTER_TLS_CLIENTS"]),

@@ -114,7 +114,7 @@ enum ItemPhotos {
         var urls: [JSONValue] = []
         for (index, photo) in photos.enumerated() {
             do throws(InvalidFields) {
-                urls.append(.string(try Field.secureURL(photo, "\(pointer)/\(index)")))
+                urls.append(.string(try Field.photo(photo, "\(pointer)/\(index)")))
             } catch {
                 errors += error.errors
             }

@@ -1,4 +1,6 @@
+import Foundation
 import Logging
+import Photos
 import Postgres
 import Runtime
 import ServiceLifecycle
@@ -7,6 +9,7 @@ import ServiceLifecycle
 /// keys of those who are erased.
 struct Housekeeping: Service {
     let pool: PostgresPool
+    let photos: DirectoryPhotoStore?
     let logger: Logger
 
     func run() async throws {
@@ -16,6 +19,7 @@ struct Housekeeping: Service {
                     try await pool.execute(["SELECT main.rotate_outcomes()"], deadline: .seconds(30))
                     try await pool.execute(["SELECT main.sweep_import_chunks()"], deadline: .seconds(60))
                     try await pool.execute(["SELECT main.shred_due()"], deadline: .seconds(60))
+                    try await photos?.sweep(before: Date() - 86_400)
                 } catch {
                     logger.warning("housekeeping waits", metadata: ["error": "\(error)"])
                 }
@@ -27,7 +31,7 @@ struct Housekeeping: Service {
 
 enum DatabaseHealth {
     /// The version of the schema that this program is written for.
-    static let schema = 17
+    static let schema = 18
 
     static func check(_ pool: PostgresPool) async -> HealthOutcome {
         do {

@@ -65,6 +65,8 @@ enum ClaimKind {
     static let atLocation = "at_location"
     /// `<consignor uuid>/<item or intake uuid>`, held while what a consignor brought is in the tenant's custody.
     static let custody = "custody"
+    /// `["<category>","<brand>","<condition>"]/<item uuid>`, held by a sold item of which these are known.
+    static let comparable = "comparable"
     /// A location's code, held while it is open.
     static let locationCode = "location_code"
 }

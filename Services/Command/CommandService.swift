@@ -52,7 +52,7 @@ public enum CommandService {
             IntakeRoutes(api: api, pool: pool, skus: skus), StocktakeRoutes(api: api),
             ImportRoutes(api: api, files: files, runner: runner),
             TenantRoutes(api: api, pool: pool, directory: directory, shard: configuration.shard),
-            LocationRoutes(api: api), ConsignorRoutes(api: api, vault: vault))
+            LocationRoutes(api: api), ConsignorRoutes(api: api, vault: vault), ValuationRoutes(api: api))
 
         environment.health.register("database") { await DatabaseHealth.check(pool) }
         return [
@@ -69,7 +69,7 @@ public enum CommandService {
     static func router(
         _ items: ItemRoutes, _ facts: ItemFactRoutes, _ listings: ListingRoutes, _ intakes: IntakeRoutes,
         _ stocktakes: StocktakeRoutes, _ imports: ImportRoutes, _ tenants: TenantRoutes, _ locations: LocationRoutes,
-        _ consignors: ConsignorRoutes
+        _ consignors: ConsignorRoutes, _ valuations: ValuationRoutes
     ) -> EdgeRouter {
         let router = Edge.makeRouter()
         items.add(to: router)
@@ -81,6 +81,7 @@ public enum CommandService {
         tenants.add(to: router)
         consignors.add(to: router)
         locations.add(to: router)
+        valuations.add(to: router)
         CommandDescription.service.add(to: router)
         return router
     }

@@ -27,7 +27,7 @@ struct Housekeeping: Service {
 
 enum DatabaseHealth {
     /// The version of the schema that this program is written for.
-    static let schema = 15
+    static let schema = 17
 
     static func check(_ pool: PostgresPool) async -> HealthOutcome {
         do {

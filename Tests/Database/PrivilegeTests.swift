@@ -38,6 +38,8 @@ import Testing
         "main.locations_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
         "main.intakes_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
         "main.stocktakes_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
+        "main.valuations_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
+        "main.decisions_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
         "main.listings_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
         "main.history": ["query": "S", "append": "SIUDT"],
     ]

@@ -171,6 +171,7 @@ private final class Scene: Sendable {
             return named(try await made("/v1/keys", ["kind": "publishable"], "key_id"))
         case "stocktakes":
             return named(try await made("/v1/stocktakes", ["location_id": .string(location())]))
+        case "valuations": return named(try await valuation(for: String(parts[3])))
         case "intakes":
             let (intake, line) = try await intake(for: String(parts.last ?? ""))
             return (path.replacing("{id}", with: intake).replacing("{item_id}", with: line), line)
@@ -187,6 +188,12 @@ private final class Scene: Sendable {
     private func location() async throws -> String {
         let code = "L-\(UInt64.random(in: 0..<1_000_000_000))"
         return try await made("/v1/locations", ["code": .string(code), "name": "Place", "kind": "store"])
+    }
+
+    /// Of somebody to answer, or answered.
+    private func valuation(for action: String) async throws -> String {
+        let method: JSONValue = action == "complete" ? "manual" : "comparables"
+        return try await made("/v1/valuations", ["item_id": .string(item()), "method": method])
     }
 
     private func listing(for action: String) async throws -> String {

@@ -19,7 +19,7 @@ package struct StoredFold: Sendable {
     /// The categories of this program's streams.
     package static let categories = [
         Item.category, Listing.category, TenantAccount.category, Import.category, Location.category, Intake.category,
-        Stocktake.category, Consignor.category,
+        Stocktake.category, Consignor.category, Valuation.category, RuleDecision.category,
     ]
 
     private var stream: any StreamFolding
@@ -35,6 +35,8 @@ package struct StoredFold: Sendable {
         case Stocktake.category: stream = StreamFold<Stocktake, StocktakeEvent>()
         case Intake.category: stream = StreamFold<Intake, IntakeEvent>()
         case Location.category: stream = StreamFold<Location, LocationEvent>()
+        case Valuation.category: stream = StreamFold<Valuation, ValuationEvent>()
+        case RuleDecision.category: stream = StreamFold<RuleDecision, DecisionEvent>()
         default: return nil
         }
     }

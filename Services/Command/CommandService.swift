@@ -62,6 +62,7 @@ public enum CommandService {
             ImportRoutes(api: api, files: files, runner: runner),
             TenantRoutes(api: api, pool: pool, directory: directory, shard: configuration.shard),
             LocationRoutes(api: api), ConsignorRoutes(api: api, vault: vault), ContractRoutes(api: api),
+            ValuationRoutes(api: api),
             PhotoRoutes(
                 records: photos, store: store, limit: configuration.photoBytes, queryURL: configuration.queryURL ?? ""),
         ])

@@ -14,7 +14,7 @@ public enum QueryService {
     public static let requirements: ServiceConfiguration.Requirements = [.database, .issuer, .masterKeys]
 
     /// The oldest schema of the database that this program can read.
-    static let oldestSchema = 18
+    static let oldestSchema = 21
 
     /// How long events may wait for a projection before the service says that it is not ready.
     static let mostLag: Duration = .seconds(60)
@@ -99,6 +99,8 @@ public enum QueryService {
         RecordRoutes(ContractRecord.self, .contracts, documents).add(to: router)
         ContractRoutes(pool: pool, standpoints: standpoints).add(to: router)
         DueIntentRoutes(pool: pool, standpoints: standpoints).add(to: router)
+        RecordRoutes(ValuationRecord.self, .valuations, documents).add(to: router)
+        RecordRoutes(DecisionRecord.self, .decisions, documents).add(to: router)
         SwitchRoutes(switches: switches).add(to: router)
         ImportRoutes(pool: pool, standpoints: standpoints).add(to: router)
         TenantRoutes(pool: pool, standpoints: standpoints).add(to: router)

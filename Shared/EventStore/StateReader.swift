@@ -94,6 +94,26 @@ public struct StateReader: Sendable {
         return holders
     }
 
+    /// The streams that hold the last values of a kind that begin with a prefix, the last one first.
+    public func holders(
+        _ tenant: TenantID, kind: String, prefix: String, last limit: Int
+    ) async throws(PostgresError) -> [UUID] {
+        let rows = try await pool.query(
+            Self.lastHolders(tenant, kind: kind, prefix: prefix, limit: limit), tenant: tenant.uuid)
+        var holders: [UUID] = []
+        for row in rows { holders.append(try row.decode(0, as: UUID.self)) }
+        return holders
+    }
+
+    static func lastHolders(_ tenant: TenantID, kind: String, prefix: String, limit: Int) -> SQL {
+        """
+        SELECT stream_id FROM main.claims
+        WHERE tenant_id = \(tenant.uuid) AND kind = \(kind)
+          AND value >= \(prefix) AND value < \(prefix) || chr(1114111)
+        ORDER BY value DESC LIMIT \(limit)
+        """
+    }
+
     /// The outcome under a key, however old it is.
     public func outcome(_ tenant: TenantID, key: String) async throws(PostgresError) -> StoredOutcome? {
         let rows = try await pool.query(

@@ -39,6 +39,7 @@ import Testing
             ImportRoutes(api: api, files: ImportFiles(pool: pool, keys: keys), runner: runner),
             TenantRoutes(api: api, pool: pool, directory: TenantDirectory(pool: pool), shard: "main"),
             LocationRoutes(api: api), ConsignorRoutes(api: api, vault: vault), ContractRoutes(api: api),
+            ValuationRoutes(api: api),
             PhotoRoutes(records: photos, store: nil, limit: 1, queryURL: ""),
         ])
     }

@@ -22,7 +22,7 @@ import Testing
         "main.outcomes": ["append": "SI", "command": "S", "operator": "S"],
         "main.claims": ["append": "SID", "command": "S", "query": "s", "operator": "S"],
         "main.outbox": ["append": "SIu", "query": "s", "worker": "SU", "operator": "S"],
-        "main.due_intents": ["append": "SI", "worker": "SI", "operator": "S"],
+        "main.due_intents": ["append": "SIUD", "query": "S", "worker": "SI", "operator": "S"],
         "main.sequences": ["append": "SIU", "operator": "S"],
         "main.photos": ["command": "SiD", "query": "s", "operator": "S"],
         "main.import_chunks": ["append": "SID", "command": "S"],
@@ -39,6 +39,9 @@ import Testing
         "main.locations_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
         "main.intakes_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
         "main.stocktakes_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
+        "main.contracts_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
+        "main.valuations_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
+        "main.decisions_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
         "main.listings_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
         "main.history": ["query": "S", "append": "SIUDT"],
     ]

@@ -1,6 +1,7 @@
 import Documents
 import Edge
 import EventSourcing
+import Events
 import Foundation
 import HTTPTypes
 import Hummingbird
@@ -55,6 +56,12 @@ import Testing
         let trace = Trace(correlationID: UUID())
         #expect(names(Schemas.itemMembers) == names(ItemDocument.bytes(item, ItemListings(), for: .operators)))
         #expect(names(Schemas.listingMembers) == names(ListingDocument.bytes(listing, item, for: .operators)))
+        let asked = ValuationEvent.requested(ValuationRequested(itemID: item.id, method: .manual))
+        let valuation = ValuationRecord(begins: asked, id: UUID(), at: Catalogue.noon)
+        #expect(names(Schemas.valuationMembers) == names(valuation?.document))
+        let made = DecisionMade(kind: .hold, subject: TypeID(prefix: "item", uuid: item.id), outcome: "held", rules: [])
+        let decision = DecisionRecord(begins: .made(made), id: UUID(), at: Catalogue.noon)
+        #expect(names(Schemas.decisionMembers) == names(decision?.document))
         let consignor = ConsignorRecord(id: UUID(), number: nil, storeCredit: false, contact: [:], at: Catalogue.noon)
         var writer = JSONWriter()
         ConsignorDocument.write(consignor, contact: [:], tax: nil, to: &writer)

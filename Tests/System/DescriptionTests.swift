@@ -140,6 +140,14 @@ private final class Scene: Sendable {
         }
         guard let object = value.objectValue else { return value }
         var mended: JSONObject = [:]
+        var line = line, owner: String?
+        if object["consignor_id"] != nil, object["items"].map({ !$0.isNull }) ?? false {
+            // Things of a contract are its consignor's.
+            let consignor = try await consignor()
+            owner = consignor
+            line = try await made(
+                "/v1/items", ["title": "Coat", "condition": "good", "consignor_id": .string(consignor)])
+        }
         for (name, member) in object {
             let random = JSONValue.string("X-\(UInt64.random(in: 0..<1_000_000_000))")
             switch name {
@@ -149,7 +157,10 @@ private final class Scene: Sendable {
                 if id == nil { id = try await item() }
                 mended[name] = .string(id ?? "")
             case "location_id": mended[name] = .string(try await location())
-            case "consignor_id", "into": mended[name] = .string(try await consignor())
+            case "consignor_id", "into":
+                var id = owner
+                if id == nil { id = try await consignor() }
+                mended[name] = .string(id ?? "")
             case "sku", "number", "code": mended[name] = member.stringValue == nil ? member : random
             case "slug": mended[name] = .string("t\(UInt64.random(in: 0..<UInt64.max))")
             case "currency" where object["amount"] != nil: mended[name] = "PLN"
@@ -174,6 +185,7 @@ private final class Scene: Sendable {
             return (path.replacing("{id}", with: contract).replacing("{item_id}", with: item), item)
         case "stocktakes":
             return named(try await made("/v1/stocktakes", ["location_id": .string(location())]))
+        case "valuations": return named(try await valuation(for: String(parts[3])))
         case "intakes":
             let (intake, line) = try await intake(for: String(parts.last ?? ""))
             return (path.replacing("{id}", with: intake).replacing("{item_id}", with: line), line)
@@ -219,6 +231,12 @@ private final class Scene: Sendable {
     private func location() async throws -> String {
         let code = "L-\(UInt64.random(in: 0..<1_000_000_000))"
         return try await made("/v1/locations", ["code": .string(code), "name": "Place", "kind": "store"])
+    }
+
+    /// Of somebody to answer, or answered.
+    private func valuation(for action: String) async throws -> String {
+        let method: JSONValue = action == "complete" ? "manual" : "comparables"
+        return try await made("/v1/valuations", ["item_id": .string(item()), "method": method])
     }
 
     private func listing(for action: String) async throws -> String {

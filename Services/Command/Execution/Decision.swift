@@ -63,6 +63,17 @@ struct Decision {
         try await reader.holders(tenant, kind: kind, prefix: prefix).map(\.id)
     }
 
+    /// The same, of the values the last ones first, and of those no more than `limit`.
+    func holders(kind: String, prefix: String, last limit: Int) async throws -> [UUID] {
+        try await reader.holders(tenant, kind: kind, prefix: prefix, last: limit)
+    }
+
+    /// Streams as they are now, on which the intent does not depend: those that nothing happens to any more.
+    func states<A: StoredAggregate>(_ type: A.Type, _ ids: [UUID]) async throws -> [A.State] {
+        let stored = try await reader.states(tenant, category: type.category, ids)
+        return try ids.compactMap { stored[$0] }.map { try A.decode($0.json) }
+    }
+
     /// Appends events to a loaded stream, with the claims that follow from the change of its state, and what each of them
     /// leads to.
     mutating func append<A: StoredAggregate>(_ events: [A.Event], to snapshot: Snapshot<A>, guards: [Claim] = []) {

@@ -19,7 +19,7 @@ package struct StoredFold: Sendable {
     /// The categories of this program's streams.
     package static let categories = [
         Item.category, Listing.category, TenantAccount.category, Import.category, Location.category, Intake.category,
-        Stocktake.category, Consignor.category, Contract.category, RuleDecision.category,
+        Stocktake.category, Consignor.category, Contract.category, Valuation.category, RuleDecision.category,
     ]
 
     private var stream: any StreamFolding
@@ -37,6 +37,7 @@ package struct StoredFold: Sendable {
         case Contract.category: stream = StreamFold<Contract, ContractEvent>()
         case RuleDecision.category: stream = StreamFold<RuleDecision, DecisionEvent>()
         case Location.category: stream = StreamFold<Location, LocationEvent>()
+        case Valuation.category: stream = StreamFold<Valuation, ValuationEvent>()
         default: return nil
         }
     }

@@ -16,6 +16,7 @@ extension Problem {
         case Listing.Refused.unknown: self.init(.notFound, "there is no such listing")
         case Intake.Refused.unknown: self.init(.notFound, "there is no such intake")
         case Stocktake.Refused.unknown: self.init(.notFound, "there is no such stock-take")
+        case Valuation.Refused.unknown: self.init(.notFound, "there is no such valuation")
         case Location.Refused.unknown: self.init(.notFound, "there is no such location")
         case Contract.Refused.unknown: self.init(.notFound, "there is no such contract")
         case Contract.Refused.notReady(let rules):

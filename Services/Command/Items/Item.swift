@@ -109,6 +109,7 @@ enum Item: Aggregate {
         if before == nil, let key = after?.importKey { claims.append(.take(kind: ClaimKind.importItem, value: key)) }
         claims += exchange(ClaimKind.custody, before?.custodyClaim, for: after?.custodyClaim)
         claims += exchange(ClaimKind.atLocation, before?.locationClaim, for: after?.locationClaim)
+        claims += exchange(ClaimKind.comparable, before?.comparableClaim, for: after?.comparableClaim)
         if let after, after.isDeleted, before?.isDeleted != true {
             claims.append(.absent(kind: ClaimKind.openListing, prefix: after.id.claimed + "/"))
         }

@@ -70,6 +70,8 @@ enum ClaimKind {
     static let contractItem = "contract_item"
     /// A shop's number of a contract, held by the contract.
     static let contractNumber = "contract_number"
+    /// `["<category>","<brand>","<condition>"]/<item uuid>`, held by a sold item of which these are known.
+    static let comparable = "comparable"
     /// A location's code, held while it is open.
     static let locationCode = "location_code"
 }

@@ -92,6 +92,14 @@ enum Description: APIWords {
                 choice("status", DueIntentRoutes.State.allCases.map(\.rawValue)),
                 query("subject", ["type": "string", "minLength": 1], "contract_…, listing_…"),
             ] + page, for: .members),
+        "/v1/valuations": file(
+            get("Valuations, the newest first", list("Valuation"), records(ValuationRecord.self), for: .members)),
+        "/v1/valuations/{id}": get(
+            "A valuation", one("Valuation"), [path("id", "valuation_…")], for: .members, hasTag: true),
+        "/v1/decisions": file(
+            get("What rules decided, the newest first", list("Decision"), records(DecisionRecord.self), for: .members)),
+        "/v1/decisions/{id}": get(
+            "A decision", one("Decision"), [path("id", "decision_…")], for: .members, hasTag: true),
         "/v1/tenant": get("The tenant's settings", one("Tenant"), [], for: .members),
         "/v1/members": get("Who belongs to the tenant", list("Member"), [], for: .members),
         "/v1/keys": get("The tenant's keys, without what opens doors", list("Key"), [], for: .members),

@@ -27,6 +27,8 @@ enum Schemas: APIWords {
         ]),
         "Split": object(splitMembers),
         "DueIntent": object(dueMembers),
+        "Valuation": object(valuationMembers),
+        "Decision": object(decisionMembers),
         "Tenant": object(tenantMembers),
         "Member": object(memberMembers),
         "Key": object(keyMembers),
@@ -170,6 +172,55 @@ enum Schemas: APIWords {
         "attempts": ["type": "integer"], "error": nullable("string"), "code": nullable("string"),
         "detail": nullable("string"), "position": nullable("integer"), "completed_at": orNull(time),
         "correlation_id": string(), "created_at": time,
+    ]
+
+    static let valuationMembers: JSONObject = [
+        "id": string("valuation_…"), "version": ["type": "integer"], "status": choice(ValuationRecord.statuses),
+        "item_id": string("item_…"), "method": choice(["comparables", "manual"]), "note": nullable("string"),
+        "low": orNull(reference("Money")), "proposed": orNull(reference("Money")), "high": orNull(reference("Money")),
+        "confidence": ["type": ["integer", "null"], "description": "percent"],
+        "comparables": array(
+            object([
+                "listing_id": string("listing_…"), "price": reference("Money"), "sold_at": time,
+                "weight": ["type": "integer", "description": "against the others of the same valuation"],
+                "condition": choice(ItemCondition.allCases.map(\.rawValue)),
+                "adjusted": [
+                    "oneOf": [reference("Money"), ["type": "null"]],
+                    "description": "the price in the item's condition, where it was in another",
+                ],
+            ])),
+        "evidence": orNull(
+            object([
+                "category": string(), "brand": string(), "condition": string(), "currency": string("ISO 4217"),
+                "window_days": ["type": "integer"], "found": ["type": "integer"], "same_condition": ["type": "integer"],
+            ])),
+        "inconclusive": orNull(
+            object([
+                "reason": choice(["too_few_comparables", "not_described"]), "found": ["type": "integer"],
+                "needed": ["type": "integer"], "missing": array(string("a field of the item")),
+            ])),
+        "override": orNull(
+            object([
+                "reason": string(),
+                "instead_of": orNull(
+                    object([
+                        "low": reference("Money"), "proposed": reference("Money"), "high": reference("Money"),
+                    ])),
+            ])),
+        "created_at": time, "updated_at": time,
+    ]
+
+    static let decisionMembers: JSONObject = [
+        "id": string("decision_…"), "version": ["type": "integer"], "status": choice(DecisionRecord.statuses),
+        "kind": choice(["readiness", "valuation", "auto_decline", "markdown", "hold"]),
+        "subject": string("what was decided about, like valuation_…"), "item_id": nullable("string"),
+        "outcome": string(), "inputs": ["type": "object", "description": "what the rules were given"],
+        "rules": array(
+            object(
+                [
+                    "rule": string(), "held": ["type": "boolean"], "reason": string(),
+                    "events": array(object(["stream": string("listing_…"), "version": ["type": "integer"]])),
+                ], optional: ["events"])), "created_at": time, "updated_at": time,
     ]
 
     static let locationMembers: JSONObject = [

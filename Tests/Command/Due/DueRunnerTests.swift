@@ -71,8 +71,9 @@ import Testing
         private func store(_ state: [UInt8]) async throws {
             _ = try await administrator.query(
                 """
-                INSERT INTO main.aggregates (tenant_id, category, stream_id, version, position, state)
-                VALUES (\(tenant.uuid), 'tenant', \(tenant.uuid), 1, 1, \(String(decoding: state, as: UTF8.self))::json)
+                INSERT INTO main.aggregates (tenant_id, category, stream_id, version, position, state, created_at, updated_at)
+                VALUES (\(tenant.uuid), 'tenant', \(tenant.uuid), 1, 1, \(String(decoding: state, as: UTF8.self))::json,
+                        now(), now())
                 """)
         }
 

@@ -73,6 +73,7 @@ import Testing
             Set(StoredFold.categories)
                 == [
                     "item", "listing", "tenant", "import", "location", "intake", "stocktake", "consignor", "contract",
+                    "valuation",
                     "decision",
                 ])
     }

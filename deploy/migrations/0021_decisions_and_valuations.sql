@@ -5,8 +5,8 @@ SELECT main.add_category('valuation');
 SELECT main.add_record_projection('decisions', ARRAY['subject', 'item_id', 'kind']);
 SELECT main.add_record_projection('valuations', ARRAY['item_id', 'method']);
 
--- A sold item is found by what it is alike in. Those that were sold before take the claim here, spelt as the command
--- service spells it (Likeness); the rest of it is the same for all of them.
+-- A sold item is found by a claim on what it is alike in. What was sold before takes it here, spelt as the command service
+-- spells it (Likeness).
 SET ROLE closter_append;
 INSERT INTO main.claims (tenant_id, kind, value, category, stream_id, position)
 SELECT a.tenant_id, 'comparable',

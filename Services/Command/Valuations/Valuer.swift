@@ -10,7 +10,8 @@ import Foundation
 ///   brought to the item's condition (`worth`). Of those that will do the 50 that were sold last count.
 /// - A sale weighs half as much every 90 days, and linearly in between: 2880 today, 1440 after 90 days, 720 after 180.
 /// - Proposed is the weighted median, low and high are the weighted quartiles: of prices in ascending order the first at
-///   which that share of the weight is reached. So each is a price that was paid, and of two that would do the lower.
+///   which that share of the weight is reached. So each is a price that was paid, or what came of one, and of two that
+///   would do the lower.
 /// - Confidence is the sum of three parts, each rounded down: for their number up to 40, reached by twelve; for their
 ///   closeness up to 40, less in proportion as high and low are further apart, none where that is the proposed price; for
 ///   their age up to 20, in proportion to their weight. With other conditions it is three quarters of that.

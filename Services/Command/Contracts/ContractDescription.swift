@@ -39,11 +39,13 @@ enum ContractDescription: APIWords {
                 fields(
                     required: ["terms": reference("ContractTerms")],
                     optional: [
-                        "effective_from": orNull(["type": "string", "format": "date-time"]), "document": orNull(digest),
+                        "effective_from": orNull([
+                            "type": "string", "format": "date-time", "examples": ["2099-01-30T10:00:00Z"],
+                        ]), "document": orNull(digest),
                     ]))),
         "/v1/contracts/{id}/extend": change(
             "Extend the term to the end of a day",
-            .init(fields(required: ["until": ["type": "string", "format": "date"]]))),
+            .init(fields(required: ["until": ["type": "string", "format": "date", "examples": ["2099-12-31"]]]))),
         "/v1/contracts/{id}/terminate": change(
             "Terminate a contract: what is offered under it is withdrawn", .init(fields(required: ["reason": text(500)]))),
     ]

@@ -96,7 +96,8 @@ public enum CommandService {
             MetricDefinition("closter_append_batch_size", .histogram, help: "Intents in one append."),
             MetricDefinition("closter_append_duration_seconds", .histogram, help: "Duration of one append."),
             MetricDefinition(
-                "closter_due_intents_total", .counter, help: "Intents that fell due, by outcome: done, refused, failed."),
+                "closter_due_intents_total", .counter, help: "Intents that fell due, by outcome: done, refused, failed."
+            ),
             MetricDefinition(
                 "closter_append_conflicts_total", .counter,
                 help: "Intents whose streams had moved when they were appended."))

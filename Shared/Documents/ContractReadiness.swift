@@ -50,7 +50,8 @@ public enum ContractReadiness {
                 rule, held: false, reason: "a price below the first tier has no split",
                 evidence: [facts.link(terms.version)] + gaps.map { facts.link($0.version) })
         }
-        return RuleOutcome(rule, held: true, reason: "the first tier begins at 0", evidence: [facts.link(terms.version)])
+        return RuleOutcome(
+            rule, held: true, reason: "the first tier begins at 0", evidence: [facts.link(terms.version)])
     }
 
     private static func hasItems(_ facts: Facts) -> RuleOutcome {

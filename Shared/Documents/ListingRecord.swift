@@ -181,12 +181,7 @@ public struct ListingRecord: StoredRecord, Equatable {
         soldPrice = try reader.money("sold_price")
         contractID = try reader.optional("contract_id", \.uuid)
         floor = try reader.money("floor")
-        plan = try reader.optional("plan") { $0.arrayValue }?.reduce(into: []) { plan, step in
-            guard let time = step["due_at"]?.timestamp, let percent = step["percent"]?.integerValue,
-                let bearer = step["bearer"]?.stringValue.flatMap(DiscountBearer.init(rawValue:))
-            else { return }
-            plan.append(PlannedMarkdown(dueAt: time, percent: percent, bearer: bearer))
-        } ?? []
+        plan = try reader.optional("plan") { $0.arrayValue?.compactMap(PlannedMarkdown.init(json:)) } ?? []
         base = try reader.money("base")
         discounts = try reader.optional("discounts") { $0.arrayValue?.compactMap(Discount.init(json:)) } ?? []
         imported = try reader.optional("imported") { $0.canonical }
@@ -206,5 +201,14 @@ extension ListingRecord.PricePoint {
             points.append(Self(price: price, at: at))
         }
         return points
+    }
+}
+
+extension PlannedMarkdown {
+    fileprivate init?(json: JSONValue) {
+        guard let time = json["due_at"]?.timestamp, let percent = json["percent"]?.integerValue,
+            let bearer = json["bearer"]?.stringValue.flatMap(DiscountBearer.init(rawValue:))
+        else { return nil }
+        self.init(dueAt: time, percent: percent, bearer: bearer)
     }
 }

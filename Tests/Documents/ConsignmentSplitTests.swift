@@ -46,7 +46,9 @@ import Testing
         #expect(split.store == Self.pln(1_400))
     }
 
-    @Test(arguments: [(1, 50, 1), (3, 50, 2), (-1, 50, 0), (-3, 50, -1), (199, 1, 2), (149, 1, 1), (1 << 53, 100, 1 << 53)])
+    @Test(arguments: [
+        (1, 50, 1), (3, 50, 2), (-1, 50, 0), (-3, 50, -1), (199, 1, 2), (149, 1, 1), (1 << 53, 100, 1 << 53),
+    ])
     func `halves of a minor unit go up`(amount: Int64, percent: Int64, part: Int64) {
         #expect(ConsignmentSplit.share(of: amount, percent: percent) == part)
     }

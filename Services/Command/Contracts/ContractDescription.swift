@@ -47,7 +47,8 @@ enum ContractDescription: APIWords {
             "Extend the term to the end of a day",
             .init(fields(required: ["until": ["type": "string", "format": "date", "examples": ["2099-12-31"]]]))),
         "/v1/contracts/{id}/terminate": change(
-            "Terminate a contract: what is offered under it is withdrawn", .init(fields(required: ["reason": text(500)]))),
+            "Terminate a contract: what is offered under it is withdrawn",
+            .init(fields(required: ["reason": text(500)]))),
     ]
 
     static let schemas: JSONObject = [

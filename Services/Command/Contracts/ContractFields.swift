@@ -138,7 +138,8 @@ enum ContractFields {
 
     private static func override(of item: UUID, _ reader: inout FieldReader) -> ContractItem {
         ContractItem(
-            itemID: item, tiers: reader.optional("tiers", tiers), minimumPrice: reader.optional("minimum_price", Field.cost),
+            itemID: item, tiers: reader.optional("tiers", tiers),
+            minimumPrice: reader.optional("minimum_price", Field.cost),
             markdowns: reader.optional("markdowns", markdowns))
     }
 

@@ -116,7 +116,8 @@ struct DueRunner: Service {
         guard (try? await intents.finish(intent, end, at: clock())) == true else { return }
         Counter(label: "closter_due_intents_total", dimensions: [("outcome", end.outcome)]).increment()
         logger.info(
-            "due", metadata: [
+            "due",
+            metadata: [
                 "intent": "\(intent.id.text)", "kind": "\(intent.kind)", "subject": "\(intent.subject)",
                 "outcome": "\(end.outcome)", "correlation_id": "\(intent.correlationID.text)",
             ])
@@ -128,7 +129,8 @@ struct DueRunner: Service {
         }
         let now = clock()
         let call = DueCall(
-            payload: intent.payload, id: intent.subject.uuid, dueAt: intent.dueAt, terms: try await terms(intent.tenant),
+            payload: intent.payload, id: intent.subject.uuid, dueAt: intent.dueAt,
+            terms: try await terms(intent.tenant),
             fresh: [.version7(), .version7()], at: now)
         let metadata = Metadata(
             actor: Self.actor, commandID: .version7(), correlationID: intent.correlationID,

@@ -82,7 +82,8 @@ enum Listing: Aggregate {
     ///
     /// - Parameter coverage: of a consignor's item; nil: there is no active contract for it.
     static func create(
-        _ intent: Create, of item: Item.State, under coverage: Coverage? = nil, _ terms: Terms, _ stamp: Stamp, _ state: State
+        _ intent: Create, of item: Item.State, under coverage: Coverage? = nil, _ terms: Terms, _ stamp: Stamp,
+        _ state: State
     ) throws(Refused) -> [Event] {
         guard state == nil else { return [] }
         let item = try offerable(item, under: coverage)

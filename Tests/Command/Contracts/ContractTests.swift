@@ -64,7 +64,9 @@ private func fact(_ event: ContractEvent, at time: Timestamp = noon) -> Contract
     }
 
     @Test func `an item is its consignor's, and named once`() {
-        func add(_ new: [ContractItem], _ known: Contract.Items) -> (Contract.State) throws(Contract.Refused) -> [Contract.Event] {
+        func add(_ new: [ContractItem], _ known: Contract.Items) -> (Contract.State) throws(Contract.Refused) ->
+            [Contract.Event]
+        {
             { state throws(Contract.Refused) in try Contract.addItems(new, known, warsaw, stamp, state) }
         }
         let item = ContractItem(itemID: itemID)

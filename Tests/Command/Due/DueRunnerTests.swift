@@ -3,7 +3,6 @@ import EventStore
 import Events
 import Foundation
 import JSON
-import Logging
 import Postgres
 import Synchronization
 import TestSupport
@@ -13,104 +12,6 @@ import Testing
 
 /// Intents that fall due, on a real database, with a clock that the tests move.
 @Suite struct `Intents that fall due` {
-    /// What a command process has of them; several stand on one database.
-    private struct Shop: Sendable {
-        let database: TestDatabase
-        let administrator: PostgresConnection
-        let tenant = TenantID(.version7())
-        let now: ManualClock
-        let executor: Executor
-        let pool: PostgresPool
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-
-        func runner(_ handlers: [DueKind: DueHandler]) -> DueRunner {
-            DueRunner(
-                intents: DueIntents(pool: pool), executor: executor, reader: StateReader(pool: pool),
-                handlers: handlers, clock: { now.time }, logger: logger)
-        }
-
-        static func with(_ body: (Shop) async throws -> Void) async throws {
-            try await TestDatabase.with { database in
-                let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-                let command = try database.configuration(as: "closter_command")
-                let pool = PostgresPool(command, logger: logger)
-                let appender = Appender(command, logger: logger)
-                let tasks = [Task { await pool.run() }, Task { await appender.run() }]
-                let shop = Shop(
-                    database: database, administrator: try await database.connect(), now: ManualClock(noon),
-                    executor: Executor(
-                        appender: appender, reader: StateReader(pool: pool), doorbell: nil, logger: logger),
-                    pool: pool)
-                let result: Result<Void, any Error>
-                do {
-                    try await shop.open()
-                    result = .success(try await body(shop))
-                } catch {
-                    result = .failure(error)
-                }
-                for task in tasks {
-                    task.cancel()
-                    await task.value
-                }
-                await shop.administrator.close()
-                try result.get()
-            }
-        }
-
-        /// The tenant that the intents are of.
-        private func open() async throws {
-            let record = TenantAccount.fold([
-                Fact(
-                    id: tenant.uuid, at: noon,
-                    event: .created(
-                        .init(slug: "shop", name: "Shop", currency: zloty, timeZone: "Europe/Warsaw")))
-            ])
-            try await store(TenantAccount.encode(record))
-        }
-
-        private func store(_ state: [UInt8]) async throws {
-            _ = try await administrator.query(
-                """
-                INSERT INTO main.aggregates (tenant_id, category, stream_id, version, position, state, created_at, updated_at)
-                VALUES (\(tenant.uuid), 'tenant', \(tenant.uuid), 1, 1, \(String(decoding: state, as: UTF8.self))::json,
-                        now(), now())
-                """)
-        }
-
-        /// What waits, put there as `append` does.
-        @discardableResult
-        func wait(_ kind: DueKind = .markdown, on subject: UUID, at time: Timestamp, _ number: Int = 0) async throws -> UUID {
-            let id = UUID.version7()
-            let payload: JSONValue = [
-                "subject": .string(TypeID(prefix: "listing", uuid: subject).description),
-                "number": .integer(Int64(number)),
-            ]
-            _ = try await administrator.query(
-                """
-                INSERT INTO main.due_intents (intent_id, tenant_id, kind, payload, due_at, correlation_id, created_at)
-                VALUES (\(id), \(tenant.uuid), \(kind.rawValue), \(String(decoding: payload.bytes, as: UTF8.self))::jsonb,
-                        \(PostgresTimestamp(time)), \(UUID.version7()), now())
-                """)
-            return id
-        }
-
-        func outcomes() async throws -> [String?] {
-            let rows = try await administrator.query(
-                "SELECT coalesce(outcome || coalesce(' ' || code, ''), last_error) FROM main.due_intents ORDER BY due_at, intent_id")
-            return try rows.map { try $0.decode(0, as: String?.self) }
-        }
-    }
-
-    /// Time that stands still until somebody moves it.
-    private final class ManualClock: Sendable {
-        private let state: Mutex<Timestamp>
-
-        init(_ time: Timestamp) { state = Mutex(time) }
-
-        var time: Timestamp { state.withLock { $0 } }
-        func move(to time: Timestamp) { state.withLock { $0 = time } }
-    }
-
     private struct No: Refusal {
         var code: String { "no" }
         var detail: String { "it is not to be" }
@@ -139,7 +40,7 @@ import Testing
     }
 
     @Test func `nothing is run before its time, and everything once it has come`() async throws {
-        try await Shop.with { shop in
+        try await DueShop.with { shop in
             let seen = Seen()
             let runner = shop.runner([.markdown: Self.effect(seen)])
             let first = UUID.version7()
@@ -160,7 +61,7 @@ import Testing
     }
 
     @Test func `a refusal is an end that can be seen, a failure is tried again while its subject waits`() async throws {
-        try await Shop.with { shop in
+        try await DueShop.with { shop in
             let subject = UUID.version7()
             let isBroken = Mutex(true)
             let seen = Seen()
@@ -188,8 +89,10 @@ import Testing
         }
     }
 
-    @Test func `two processes run each once in effect, and what one dropped after its append is not done again`() async throws {
-        try await Shop.with { shop in
+    @Test func `two processes run each once in effect, and what one dropped after its append is not done again`()
+        async throws
+    {
+        try await DueShop.with { shop in
             let first = shop.runner([.markdown: Self.effect()]), second = shop.runner([.markdown: Self.effect()])
             for number in 0..<40 { try await shop.wait(on: UUID.version7(), at: days(1), number) }
             shop.now.move(to: days(1))
@@ -211,7 +114,7 @@ import Testing
     }
 
     @Test func `whoever has lost a lease finishes nothing`() async throws {
-        try await Shop.with { shop in
+        try await DueShop.with { shop in
             try await shop.wait(on: UUID.version7(), at: days(1))
             let intents = DueIntents(pool: shop.pool)
             let late = try #require(try await intents.claim(at: days(1), atMost: 1).first)
@@ -224,7 +127,7 @@ import Testing
     }
 
     @Test func `what waits costs nothing until it is due`() async throws {
-        try await Shop.with { shop in
+        try await DueShop.with { shop in
             _ = try await shop.administrator.query(
                 """
                 INSERT INTO main.due_intents (intent_id, tenant_id, kind, payload, due_at, correlation_id, created_at)

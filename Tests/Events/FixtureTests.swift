@@ -26,7 +26,7 @@ private struct Fixture: CustomStringConvertible, Sendable {
 /// Every context's events.
 private let contexts: [any StorableEvent.Type] = [
     ItemEvent.self, ListingEvent.self, TenantEvent.self, ImportEvent.self, LocationEvent.self, IntakeEvent.self,
-    StocktakeEvent.self, ConsignorEvent.self, DecisionEvent.self,
+    StocktakeEvent.self, ConsignorEvent.self, DecisionEvent.self, OfferEvent.self,
 ]
 
 private func context(of type: String) -> (any StorableEvent.Type)? {
@@ -63,6 +63,10 @@ private func decode<E: StorableEvent>(_ event: E.Type, _ fixture: Fixture, _ jso
             "KeyChanged", "KeyRotated", "TenantSettingsChanged",
         ],
         "decision": ["DecisionMade"],
+        "offer": [
+            "OfferMade", "OfferCountered", "OfferConsignorAsked", "OfferConsignorAnswered", "OfferAccepted",
+            "OfferDeclined", "OfferWithdrawn", "OfferExpired", "OfferHoldLapsed", "OfferSuperseded", "OfferFulfilled",
+        ],
         "location": ["LocationOpened", "LocationChanged", "LocationClosed"],
         "import": ["ImportRequested", "ImportStarted", "ImportCompleted", "ImportFailed"],
         "consignor": [

@@ -217,7 +217,8 @@ let package = Package(
             tests(
                 "System",
                 [
-                    "Documents", "EventSourcing", "Identity", "JSON", "Postgres", "Projector", "TestSupport",
+                    "Command", "Documents", "EventSourcing", "EventStore", "Identity", "JSON", "Postgres", "Projector",
+                    "TestSupport",
                     asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess, system,
                 ]),
             tests(

@@ -58,7 +58,7 @@ public enum CommandService {
             IntakeRoutes(api: api, pool: pool, skus: skus), StocktakeRoutes(api: api),
             ImportRoutes(api: api, files: files, runner: runner),
             TenantRoutes(api: api, pool: pool, directory: directory, shard: configuration.shard),
-            LocationRoutes(api: api), ConsignorRoutes(api: api, vault: vault))
+            LocationRoutes(api: api), ConsignorRoutes(api: api, vault: vault), OfferRoutes(api: api))
 
         environment.health.register("database") { await DatabaseHealth.check(pool) }
         return [
@@ -75,7 +75,7 @@ public enum CommandService {
     static func router(
         _ items: ItemRoutes, _ facts: ItemFactRoutes, _ listings: ListingRoutes, _ intakes: IntakeRoutes,
         _ stocktakes: StocktakeRoutes, _ imports: ImportRoutes, _ tenants: TenantRoutes, _ locations: LocationRoutes,
-        _ consignors: ConsignorRoutes
+        _ consignors: ConsignorRoutes, _ offers: OfferRoutes
     ) -> EdgeRouter {
         let router = Edge.makeRouter()
         items.add(to: router)
@@ -87,19 +87,23 @@ public enum CommandService {
         tenants.add(to: router)
         consignors.add(to: router)
         locations.add(to: router)
+        offers.add(to: router)
         CommandDescription.service.add(to: router)
         return router
     }
 
     /// Who decides what falls due.
-    static let dueHandlers: [DueKind: DueHandler] = [:]
+    static let dueHandlers: [DueKind: DueHandler] = [
+        .expireOffer: Offer.expireDue, .lapseHold: Offer.lapseDue,
+    ]
 
     private static func describe(_ metrics: PrometheusMetrics) {
         metrics.describe(
             MetricDefinition("closter_append_batch_size", .histogram, help: "Intents in one append."),
             MetricDefinition("closter_append_duration_seconds", .histogram, help: "Duration of one append."),
             MetricDefinition(
-                "closter_due_intents_total", .counter, help: "Intents that fell due, by outcome: done, refused, failed."),
+                "closter_due_intents_total", .counter, help: "Intents that fell due, by outcome: done, refused, failed."
+            ),
             MetricDefinition(
                 "closter_append_conflicts_total", .counter,
                 help: "Intents whose streams had moved when they were appended."))

@@ -18,6 +18,7 @@ extension Problem {
         case Location.Refused.unknown: self.init(.notFound, "there is no such location")
         case Import.Refused.unknown: self.init(.notFound, "there is no such import")
         case TenantAccount.Refused.keyUnknown: self.init(.notFound, "there is no such key")
+        case Offer.Refused.unknown: self.init(.notFound, "there is no such offer")
         case Consignor.Refused.unknown: self.init(.notFound, "there is no such consignor")
         case Consignor.Refused.notErasable(let obstacles) where !obstacles.isEmpty:
             self.init(

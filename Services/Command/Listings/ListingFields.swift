@@ -18,6 +18,7 @@ extension Listing.Refused {
         case .ended: "listing_ended"
         case .soldWithoutPrice: "price_required"
         case .priceWithoutSale: "price_not_allowed"
+        case .offerWithoutSale: "offer_not_allowed"
         }
     }
 
@@ -35,6 +36,7 @@ extension Listing.Refused {
         case .ended: "the listing has ended"
         case .soldWithoutPrice: "a listing that ends as sold names the price it was sold for"
         case .priceWithoutSale: "only a listing that ends as sold names a price"
+        case .offerWithoutSale: "only a listing that ends as sold names an offer"
         }
     }
 
@@ -44,6 +46,7 @@ extension Listing.Refused {
         case .priceNotPositive: "/price/amount"
         case .currency: "/price/currency"
         case .soldWithoutPrice, .priceWithoutSale: "/price"
+        case .offerWithoutSale: "/offer_id"
         case .unknown, .neverPublished, .paused, .ended: nil
         }
     }
@@ -90,11 +93,14 @@ extension Listing.SetPrice {
 extension Listing.End {
     /// From the body of a request.
     init(fields body: JSONObject) throws(InvalidFields) {
-        var reader = FieldReader(body, known: ["reason", "price"])
+        var reader = FieldReader(body, known: ["reason", "price", "offer_id"])
         let reason = reader.required("reason") { value, pointer throws(InvalidFields) in
             try Field.choice(ListingEnded.Reason.self, value, pointer)
         }
         let price = reader.optional("price", Field.money)
-        self.init(reason: try reader.finish(reason), price: price)
+        let offer = reader.optional("offer_id") { value, pointer throws(InvalidFields) in
+            try Field.id(Offer.prefix, value, pointer)
+        }
+        self.init(reason: try reader.finish(reason), price: price, offerID: offer)
     }
 }

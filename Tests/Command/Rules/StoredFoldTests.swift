@@ -71,6 +71,6 @@ import Testing
         #expect(others == nil)
         #expect(
             Set(StoredFold.categories)
-                == ["item", "listing", "tenant", "import", "location", "intake", "stocktake", "consignor"])
+                == ["item", "listing", "tenant", "import", "location", "intake", "stocktake", "consignor", "offer"])
     }
 }

@@ -13,7 +13,7 @@ public enum QueryService {
     public static let requirements: ServiceConfiguration.Requirements = [.database, .issuer, .masterKeys]
 
     /// The oldest schema of the database that this program can read.
-    static let oldestSchema = 15
+    static let oldestSchema = 18
 
     /// How long events may wait for a projection before the service says that it is not ready.
     static let mostLag: Duration = .seconds(60)
@@ -85,6 +85,7 @@ public enum QueryService {
         RecordRoutes(LocationRecord.self, .locations, documents).add(to: router)
         RecordRoutes(IntakeRecord.self, .intakes, documents).add(to: router)
         RecordRoutes(StocktakeRecord.self, .stocktakes, documents).add(to: router)
+        RecordRoutes(OfferRecord.self, .offers, switch: .offers, keysWith: .offersCreate, documents).add(to: router)
         SwitchRoutes(switches: switches).add(to: router)
         ImportRoutes(pool: pool, standpoints: standpoints).add(to: router)
         TenantRoutes(pool: pool, standpoints: standpoints).add(to: router)

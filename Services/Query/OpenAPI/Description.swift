@@ -60,6 +60,11 @@ enum Description: APIWords {
             get("Stock-takes, the newest first", list("Stocktake"), records(StocktakeRecord.self), for: .members)),
         "/v1/stocktakes/{id}": get(
             "A stock-take", one("Stocktake"), [path("id", "stocktake_…")], for: .members, hasTag: true),
+        "/v1/offers": file(
+            get("Offers, the newest first", list("Offer"), records(OfferRecord.self), for: .members)),
+        "/v1/offers/{id}": get(
+            "An offer; for a key that may make some, without what is the store's own",
+            ["oneOf": [reference("Offer"), reference("OfferForKeys")]], [path("id", "offer_…")], hasTag: true),
         "/v1/tenant": get("The tenant's settings", one("Tenant"), [], for: .members),
         "/v1/members": get("Who belongs to the tenant", list("Member"), [], for: .members),
         "/v1/keys": get("The tenant's keys, without what opens doors", list("Key"), [], for: .members),

@@ -71,6 +71,9 @@ import Testing
         #expect(others == nil)
         #expect(
             Set(StoredFold.categories)
-                == ["item", "listing", "tenant", "import", "location", "intake", "stocktake", "consignor", "offer"])
+                == [
+                    "item", "listing", "tenant", "import", "location", "intake", "stocktake", "consignor", "offer",
+                    "decision",
+                ])
     }
 }

@@ -1,0 +1,3 @@
+-- Stand-in: the category of decisions.
+
+SELECT main.add_category('decision');

@@ -58,7 +58,8 @@ public enum CommandService {
             IntakeRoutes(api: api, pool: pool, skus: skus), StocktakeRoutes(api: api),
             ImportRoutes(api: api, files: files, runner: runner),
             TenantRoutes(api: api, pool: pool, directory: directory, shard: configuration.shard),
-            LocationRoutes(api: api), ConsignorRoutes(api: api, vault: vault), OfferRoutes(api: api))
+            LocationRoutes(api: api), ConsignorRoutes(api: api, vault: vault), ContractRoutes(api: api),
+            OfferRoutes(api: api))
 
         environment.health.register("database") { await DatabaseHealth.check(pool) }
         return [
@@ -75,7 +76,7 @@ public enum CommandService {
     static func router(
         _ items: ItemRoutes, _ facts: ItemFactRoutes, _ listings: ListingRoutes, _ intakes: IntakeRoutes,
         _ stocktakes: StocktakeRoutes, _ imports: ImportRoutes, _ tenants: TenantRoutes, _ locations: LocationRoutes,
-        _ consignors: ConsignorRoutes, _ offers: OfferRoutes
+        _ consignors: ConsignorRoutes, _ contracts: ContractRoutes, _ offers: OfferRoutes
     ) -> EdgeRouter {
         let router = Edge.makeRouter()
         items.add(to: router)
@@ -87,6 +88,7 @@ public enum CommandService {
         tenants.add(to: router)
         consignors.add(to: router)
         locations.add(to: router)
+        contracts.add(to: router)
         offers.add(to: router)
         CommandDescription.service.add(to: router)
         return router
@@ -94,6 +96,7 @@ public enum CommandService {
 
     /// Who decides what falls due.
     static let dueHandlers: [DueKind: DueHandler] = [
+        .markdown: Listing.markdownDue, .expire: Contract.expireDue,
         .expireOffer: Offer.expireDue, .lapseHold: Offer.lapseDue,
     ]
 

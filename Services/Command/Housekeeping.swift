@@ -28,7 +28,7 @@ struct Housekeeping: Service {
 
 enum DatabaseHealth {
     /// The version of the schema that this program is written for.
-    static let schema = 18
+    static let schema = 21
 
     static func check(_ pool: PostgresPool) async -> HealthOutcome {
         do {

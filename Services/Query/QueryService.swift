@@ -13,7 +13,7 @@ public enum QueryService {
     public static let requirements: ServiceConfiguration.Requirements = [.database, .issuer, .masterKeys]
 
     /// The oldest schema of the database that this program can read.
-    static let oldestSchema = 18
+    static let oldestSchema = 21
 
     /// How long events may wait for a projection before the service says that it is not ready.
     static let mostLag: Duration = .seconds(60)
@@ -28,7 +28,9 @@ public enum QueryService {
         var database = try PostgresConfiguration(url: configuration.databaseURL?.reveal() ?? "")
         database.applicationName = "closter-query"
         let pool = PostgresPool(database, logger: logger)
-        let keys = PersonKeys(pool: pool, masters: try MasterKeys(file: configuration.masterKeys ?? ""))
+        let consignors = ConsignorReader(
+            pool: pool,
+            keys: PersonKeys(pool: pool, masters: try MasterKeys(file: configuration.masterKeys ?? "")))
         let hot = HotAnswers(
             bytes: configuration.hotBytes, shard: configuration.shard, poll: configuration.poll, pool: pool)
         let follower = ShardFollower(
@@ -60,19 +62,20 @@ public enum QueryService {
         let server = Edge.application(
             router(
                 pool: pool, follower: follower, feed: feed, shard: configuration.shard, switches: switches,
-                shadow: shadow, hot: hot, keys: keys),
+                shadow: shadow, hot: hot, consignors: consignors),
             environment: environment, authenticator: authenticator, hot: configuration.hotBytes > 0 ? hot : nil,
             onRunning: onRunning)
         // The feed is stopped first: the server ends when every answer has ended, and those of followers do not by
         // themselves.
         return [
-            Part(pool.run), Part(follower.run), Part(switches.run), Part(shadow.run), server, Part(tail.run),
+            Part(pool.run), Part(follower.run), Part(switches.run), Part(shadow.run), Part(consignors.words.run),
+            server, Part(tail.run),
         ]
     }
 
     static func router(
         pool: PostgresPool, follower: ShardFollower, feed: Feed, shard: String, switches: SwitchFile, shadow: Shadow,
-        hot: HotAnswers, keys: PersonKeys
+        hot: HotAnswers, consignors: ConsignorReader
     ) -> EdgeRouter {
         let router = Edge.makeRouter()
         let standpoints = Standpoints(shard: shard, follower: follower)
@@ -85,12 +88,15 @@ public enum QueryService {
         RecordRoutes(LocationRecord.self, .locations, documents).add(to: router)
         RecordRoutes(IntakeRecord.self, .intakes, documents).add(to: router)
         RecordRoutes(StocktakeRecord.self, .stocktakes, documents).add(to: router)
+        RecordRoutes(ContractRecord.self, .contracts, documents).add(to: router)
+        ContractRoutes(pool: pool, standpoints: standpoints).add(to: router)
+        DueIntentRoutes(pool: pool, standpoints: standpoints).add(to: router)
         RecordRoutes(OfferRecord.self, .offers, switch: .offers, keysWith: .offersCreate, documents).add(to: router)
         SwitchRoutes(switches: switches).add(to: router)
         ImportRoutes(pool: pool, standpoints: standpoints).add(to: router)
         TenantRoutes(pool: pool, standpoints: standpoints).add(to: router)
         LabelRoutes(pool: pool, standpoints: standpoints).add(to: router)
-        ConsignorRoutes(reader: ConsignorReader(pool: pool, keys: keys), standpoints: standpoints).add(to: router)
+        ConsignorRoutes(reader: consignors, standpoints: standpoints).add(to: router)
         HistoryRoutes(pool: pool, standpoints: standpoints, feed: feed).add(to: router)
         ParkedRoutes(pool: pool, standpoints: standpoints).add(to: router)
         ProblemRoutes().add(to: router)

@@ -10,6 +10,17 @@ public enum ConsignorDocument {
         "legal_type", "country", "vat_status", "vat_evidence", "vat_date", "tax_number",
     ]
 
+    /// The document's members, by their dotted paths, as a CSV file has them.
+    public static let csv =
+        ["id", "version", "status", "number"]
+        + ["name", "mail", "phone", "birth_date", "addresses"].map { "personal.\($0)" }
+        + ["iban", "holder", "provider", "reference"].map { "personal.payout.\($0)" }
+        + (["version"] + taxFields).map { "tax.\($0)" }
+        + ["store_credit", "terms"] + ["amount", "currency"].map { "opening_balance.\($0)" }
+        + ["amount", "currency"].map { "balance.\($0)" } + ["retain_until", "merged_into", "absorbed"]
+        + ["reason", "at", "scopes", "tax_kept_until", "backups_expire"].map { "erasure.\($0)" }
+        + ["created_at", "updated_at"]
+
     /// - Parameters:
     ///   - contact: opened, by field; nil: its key is gone.
     ///   - tax: likewise. Of an erased consignor it is not shown: it is kept for an authority that asks, and no reader is one.

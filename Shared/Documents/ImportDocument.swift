@@ -42,6 +42,7 @@ public struct ImportDocument: Sendable {
         writer.member("currency", record.currency.code)
         writer.flag("publish", record.publish)
         writer.member("bytes", record.bytes)
+        writer.typeID("consignor_id", "consignor", record.consignorID)
         writer.key("counts")
         if let counts = record.counts ?? counts { counts.write(to: &writer) } else { writer.null() }
         writer.member("reason", record.reason)

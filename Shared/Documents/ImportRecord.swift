@@ -64,6 +64,8 @@ public struct ImportRecord: Equatable, Sendable {
     public var bytes: Int64
     /// Of the file, in hex.
     public var sha256: String
+    /// Who brings what the file does not say of whom it is; nil: nobody.
+    public var consignorID: UUID?
     /// nil until the import is done.
     public var counts: Counts?
     /// Why it failed.
@@ -73,7 +75,8 @@ public struct ImportRecord: Equatable, Sendable {
 
     /// A queued import at version 1.
     public init(
-        id: UUID, format: String, currency: Currency, publish: Bool, bytes: Int64, sha256: String, at time: Timestamp
+        id: UUID, format: String, currency: Currency, publish: Bool, bytes: Int64, sha256: String,
+        consignorID: UUID? = nil, at time: Timestamp
     ) {
         self.id = id
         version = 1
@@ -83,6 +86,7 @@ public struct ImportRecord: Equatable, Sendable {
         self.publish = publish
         self.bytes = bytes
         self.sha256 = sha256
+        self.consignorID = consignorID
         createdAt = time
         updatedAt = time
     }
@@ -103,6 +107,7 @@ public struct ImportRecord: Equatable, Sendable {
         writer.flag("publish", publish)
         writer.member("bytes", bytes)
         writer.member("sha256", sha256)
+        if let consignorID { writer.uuid("consignor_id", consignorID) }
         if let counts {
             writer.key("counts")
             counts.write(to: &writer)
@@ -135,6 +140,7 @@ public struct ImportRecord: Equatable, Sendable {
         publish = try reader.required("publish", \.boolValue)
         bytes = try reader.required("bytes", \.integerValue)
         sha256 = try reader.required("sha256", \.stringValue)
+        consignorID = try reader.optional("consignor_id", \.uuid)
         counts = try reader.optional("counts", Counts.decode)
         reason = try reader.string("reason")
         createdAt = try reader.required("created_at", \.timestamp)

@@ -62,7 +62,7 @@ public struct IntakeRecord: ProjectedRecord, Equatable {
         },
     ]
     public static let csv = [
-        "id", "status", "location_id", "consignor_id", "note", "items", "created_at", "updated_at",
+        "id", "version", "status", "location_id", "consignor_id", "note", "items", "created_at", "updated_at",
     ]
 
     public var id: UUID

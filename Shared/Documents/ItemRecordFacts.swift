@@ -69,12 +69,17 @@ extension ItemRecord {
 }
 
 extension ItemDocument {
+    /// What the facts can be, in the document's words.
+    public static let custodies = ItemCustody.allCases.map(\.rawValue)
+    public static let titleHolders = ItemTitle.allCases.map(\.rawValue)
+    public static let allocations = ItemAllocation.allCases.map(\.rawValue)
+
     /// Sold where the item says so, or, of a sale from before items did, a listing.
-    static func allocation(of item: ItemRecord, _ listings: ItemListings) -> ItemAllocation {
+    public static func allocation(of item: ItemRecord, _ listings: ItemListings) -> ItemAllocation {
         listings.hasSold ? .sold : item.allocation
     }
 
-    static func titleHolder(of item: ItemRecord, _ listings: ItemListings) -> ItemTitle {
+    public static func titleHolder(of item: ItemRecord, _ listings: ItemListings) -> ItemTitle {
         listings.hasSold ? .sold : item.titleHolder
     }
 }

@@ -1,4 +1,5 @@
 public import EventSourcing
+public import Events
 public import Foundation
 public import JSON
 
@@ -35,6 +36,15 @@ public struct ListingRecord: StoredRecord, Equatable {
     public var endedAt: Timestamp?
     public var endReason: ListingEndReason?
     public var soldPrice: Money?
+    /// What a consignor's item is listed under, and the price below which it is not; documents never show them.
+    public private(set) var contractID: UUID?
+    public private(set) var floor: Money?
+    /// Steps that mark it down, in the order of their times.
+    public private(set) var plan: [PlannedMarkdown] = []
+    /// The price that nobody has marked down; nil without a plan.
+    public private(set) var base: Money?
+    /// What steps took off it, one after another.
+    public private(set) var discounts: [Discount] = []
     /// What an import's file last said, as the events store it; documents never show it.
     public private(set) var imported: JSONValue?
     public var createdAt: Timestamp
@@ -60,8 +70,30 @@ public struct ListingRecord: StoredRecord, Equatable {
         priceHistory.append(PricePoint(price: price, at: time))
     }
 
-    /// `lowestPrice30d` comes with a reduction after publication, and stays until the next.
-    public mutating func changePrice(to price: Money, lowestPrice30d: Money?, at time: Timestamp) {
+    /// What its item is listed under.
+    public mutating func setContract(_ contract: UUID?, floor: Money?) {
+        contractID = contract
+        self.floor = floor
+    }
+
+    /// A plan takes the place of the one before; what was marked down stays so.
+    public mutating func setPlan(_ planned: ListingMarkdownPlanned) {
+        setContract(planned.contractID, floor: planned.floor)
+        plan = planned.steps
+        if base == nil, !plan.isEmpty { base = price }
+    }
+
+    /// `lowestPrice30d` comes with a reduction after publication, and stays until the next. A price that somebody sets is
+    /// one that nobody has marked down.
+    public mutating func changePrice(
+        to price: Money, lowestPrice30d: Money?, markdown: ListingMarkdown? = nil, at time: Timestamp
+    ) {
+        if let markdown, let off = Money(amount: self.price.amount &- price.amount, currency: price.currency) {
+            discounts.append(Discount(amount: off, bearer: markdown.bearer))
+        } else if base != nil {
+            base = price
+            discounts = []
+        }
         self.price = price
         if let lowestPrice30d { self.lowestPrice30d = lowestPrice30d }
         guard publishedAt != nil else { return }
@@ -110,6 +142,11 @@ public struct ListingRecord: StoredRecord, Equatable {
         if let endedAt { writer.time("ended_at", endedAt) }
         if let endReason { writer.member("end_reason", endReason.rawValue) }
         if let soldPrice { writer.money("sold_price", soldPrice) }
+        if let contractID { writer.uuid("contract_id", contractID) }
+        if let floor { writer.money("floor", floor) }
+        if !plan.isEmpty { writer.member("plan", value: .array(plan.map(\.json))) }
+        if let base { writer.money("base", base) }
+        if !discounts.isEmpty { writer.member("discounts", value: .array(discounts.map(\.json))) }
         if let imported { writer.member("imported", value: imported) }
         writer.time("created_at", createdAt)
         writer.time("updated_at", updatedAt)
@@ -142,6 +179,16 @@ public struct ListingRecord: StoredRecord, Equatable {
         endedAt = try reader.time("ended_at")
         endReason = try reader.optional("end_reason") { $0.stringValue.flatMap(ListingEndReason.init(rawValue:)) }
         soldPrice = try reader.money("sold_price")
+        contractID = try reader.optional("contract_id", \.uuid)
+        floor = try reader.money("floor")
+        plan = try reader.optional("plan") { $0.arrayValue }?.reduce(into: []) { plan, step in
+            guard let time = step["due_at"]?.timestamp, let percent = step["percent"]?.integerValue,
+                let bearer = step["bearer"]?.stringValue.flatMap(DiscountBearer.init(rawValue:))
+            else { return }
+            plan.append(PlannedMarkdown(dueAt: time, percent: percent, bearer: bearer))
+        } ?? []
+        base = try reader.money("base")
+        discounts = try reader.optional("discounts") { $0.arrayValue?.compactMap(Discount.init(json:)) } ?? []
         imported = try reader.optional("imported") { $0.canonical }
         createdAt = try reader.required("created_at", \.timestamp)
         updatedAt = try reader.required("updated_at", \.timestamp)

@@ -11,7 +11,8 @@ public struct LocationRecord: ProjectedRecord {
     public static let statuses = ["open", "closed"]
     public static let filters = [RecordFilter<LocationRecord>("kind") { $0.kind }]
     public static let csv = [
-        "id", "status", "code", "name", "kind", "address.name", "address.lines", "address.postal_code", "address.city",
+        "id", "version", "status", "code", "name", "kind", "address.name", "address.lines", "address.postal_code",
+        "address.city",
         "address.region", "address.country", "created_at", "updated_at",
     ]
 

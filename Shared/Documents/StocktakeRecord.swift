@@ -20,7 +20,8 @@ public struct StocktakeRecord: ProjectedRecord {
         }
     ]
     public static let csv = [
-        "id", "status", "location_id", "note", "expected", "found", "missing", "elsewhere", "unexplained", "unknown",
+        "id", "version", "status", "location_id", "note", "expected", "found", "missing", "elsewhere", "unexplained",
+        "unknown",
         "created_at", "updated_at",
     ]
 

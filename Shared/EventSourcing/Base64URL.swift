@@ -26,6 +26,11 @@ public enum Base64URL {
 
     /// nil for anything that `encode` does not produce.
     public static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
+        // To take bytes one by one out of a collection that is not known here costs more than all the rest.
+        text.withContiguousStorageIfAvailable(decode(bytes:)) ?? Array(text).withUnsafeBufferPointer(decode(bytes:))
+    }
+
+    private static func decode(bytes text: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count * 3 / 4)
         var bits: UInt32 = 0

@@ -26,6 +26,16 @@ public struct CalendarDays: Sendable {
         return Timestamp(seconds: Int64(calendar.startOfDay(for: day).timeIntervalSince1970))
     }
 
+    /// The first moment after a local day, `2026-03-10`; nil for what is no day.
+    public func end(of day: String) -> Timestamp? {
+        let parts = day.split(separator: "-").compactMap { Int($0) }
+        guard parts.count == 3, Self.text(parts[0], parts[1], parts[2]) == day,
+            let noon = calendar.date(
+                from: DateComponents(year: parts[0], month: parts[1], day: parts[2], hour: 12))
+        else { return nil }
+        return start(of: -1, before: Timestamp(seconds: Int64(noon.timeIntervalSince1970)))
+    }
+
     /// The local day of `time`: `2026-03-10`.
     public func day(of time: Timestamp) -> String {
         let parts = parts(of: time)

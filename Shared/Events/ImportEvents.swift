@@ -1,4 +1,5 @@
 public import EventSourcing
+public import Foundation
 public import JSON
 
 /// What happens to an import. Its lines are not events of its own: each causes an intent on items and listings, and
@@ -25,11 +26,7 @@ public enum ImportEvent: StorableEvent {
 
     public var payload: JSONObject {
         switch self {
-        case .requested(let event):
-            [
-                "format": .string(event.format), "currency": .string(event.currency.code),
-                "publish": .bool(event.publish), "bytes": .integer(event.bytes), "sha256": .string(event.sha256),
-            ]
+        case .requested(let event): event.payload
         case .started: [:]
         case .completed(let event): ["counts": event.counts.json]
         case .failed(let event): ["reason": .string(event.reason)]
@@ -39,12 +36,7 @@ public enum ImportEvent: StorableEvent {
     public init(type: String, current payload: PayloadReader) throws(EventDecodingError) {
         switch type {
         case "ImportRequested":
-            self = .requested(
-                ImportRequested(
-                    format: try payload.string("format"),
-                    currency: try payload.required("currency") { $0.stringValue.flatMap(Currency.init(code:)) },
-                    publish: try payload.bool("publish"), bytes: try payload.integer("bytes"),
-                    sha256: try payload.string("sha256")))
+            self = .requested(try ImportRequested(payload))
         case "ImportStarted":
             self = .started
         case "ImportCompleted":
@@ -66,13 +58,36 @@ public struct ImportRequested: Equatable, Sendable {
     public var bytes: Int64
     /// Of the file, in hex.
     public var sha256: String
+    /// Who brings what the file does not say of whom it is; nil: nobody.
+    public var consignorID: UUID?
 
-    public init(format: String, currency: Currency, publish: Bool, bytes: Int64, sha256: String) {
+    public init(
+        format: String, currency: Currency, publish: Bool, bytes: Int64, sha256: String, consignorID: UUID? = nil
+    ) {
         self.format = format
         self.currency = currency
         self.publish = publish
         self.bytes = bytes
         self.sha256 = sha256
+        self.consignorID = consignorID
+    }
+
+    var payload: JSONObject {
+        var payload: JSONObject = [
+            "format": .string(format), "currency": .string(currency.code), "publish": .bool(publish),
+            "bytes": .integer(bytes), "sha256": .string(sha256),
+        ]
+        payload["consignor_id"] = consignorID.map { .id("consignor", $0) }
+        return payload
+    }
+
+    init(_ payload: PayloadReader) throws(EventDecodingError) {
+        self.init(
+            format: try payload.string("format"),
+            currency: try payload.required("currency") { $0.stringValue.flatMap(Currency.init(code:)) },
+            publish: try payload.bool("publish"), bytes: try payload.integer("bytes"),
+            sha256: try payload.string("sha256"),
+            consignorID: try payload.optionalID("consignor_id", prefix: "consignor"))
     }
 }
 

@@ -11,13 +11,14 @@ public enum ListingEvent: StorableEvent {
     case paused(ListingPaused)
     case resumed(ListingResumed)
     case ended(ListingEnded)
+    case markdownPlanned(ListingMarkdownPlanned)
 
     public static let category = "listing"
 
     /// STORED NAMES: only ever add.
     public static let schemas = [
         "ListingCreated": 1, "ProductPublished": 1, "ListingPriceChanged": 1, "ListingPaused": 1, "ListingResumed": 1,
-        "ListingEnded": 1,
+        "ListingEnded": 1, "ListingMarkdownPlanned": 1,
     ]
 
     public var type: String {
@@ -28,6 +29,7 @@ public enum ListingEvent: StorableEvent {
         case .paused: "ListingPaused"
         case .resumed: "ListingResumed"
         case .ended: "ListingEnded"
+        case .markdownPlanned: "ListingMarkdownPlanned"
         }
     }
 
@@ -39,6 +41,7 @@ public enum ListingEvent: StorableEvent {
         case .paused(let event): event.itemID
         case .resumed(let event): event.itemID
         case .ended(let event): event.itemID
+        case .markdownPlanned(let event): event.itemID
         }
     }
 
@@ -49,6 +52,8 @@ public enum ListingEvent: StorableEvent {
             payload["price"] = event.price.json
             payload["channel"] = .string(event.channel)
             payload["imported"] = event.imported?.json
+            payload["contract_id"] = event.contractID.map { .id("contract", $0) }
+            payload["floor"] = event.floor?.json
         case .published(let event):
             payload["price"] = event.price.json
             payload["imported"] = event.imported?.json
@@ -57,6 +62,7 @@ public enum ListingEvent: StorableEvent {
             payload["previous"] = event.previous.json
             payload["lowest_price_30d"] = event.lowestPrice30d?.json
             payload["imported"] = event.imported?.json
+            payload["markdown"] = event.markdown?.json
         case .paused(let event):
             payload["imported"] = event.imported?.json
         case .resumed(let event):
@@ -64,6 +70,10 @@ public enum ListingEvent: StorableEvent {
         case .ended(let event):
             payload["reason"] = .string(event.reason.rawValue)
             payload["price"] = event.price?.json
+        case .markdownPlanned(let event):
+            payload["contract_id"] = .id("contract", event.contractID)
+            payload["floor"] = event.floor?.json
+            payload["steps"] = .array(event.steps.map(\.json))
         }
         return payload
     }
@@ -75,7 +85,9 @@ public enum ListingEvent: StorableEvent {
             self = .created(
                 ListingCreated(
                     itemID: itemID, price: try payload.money("price"), channel: try payload.string("channel"),
-                    imported: try ImportedListing(payload)))
+                    imported: try ImportedListing(payload),
+                    contractID: try payload.optionalID("contract_id", prefix: "contract"),
+                    floor: try payload.optionalMoney("floor")))
         case "ProductPublished":
             self = .published(
                 ProductPublished(
@@ -85,11 +97,17 @@ public enum ListingEvent: StorableEvent {
                 ListingPriceChanged(
                     itemID: itemID, price: try payload.money("price"), previous: try payload.money("previous"),
                     lowestPrice30d: try payload.optionalMoney("lowest_price_30d"),
-                    imported: try ImportedListing(payload)))
+                    imported: try ImportedListing(payload), markdown: try ListingMarkdown(payload)))
         case "ListingPaused":
             self = .paused(ListingPaused(itemID: itemID, imported: try ImportedListing(payload)))
         case "ListingResumed":
             self = .resumed(ListingResumed(itemID: itemID, imported: try ImportedListing(payload)))
+        case "ListingMarkdownPlanned":
+            self = .markdownPlanned(
+                ListingMarkdownPlanned(
+                    itemID: itemID, contractID: try payload.id("contract_id", prefix: "contract"),
+                    floor: try payload.optionalMoney("floor"),
+                    steps: try payload.list("steps", PlannedMarkdown.init(_:))))
         default:
             let reason = try payload.required("reason") { $0.stringValue.flatMap(ListingEnded.Reason.init(rawValue:)) }
             self = .ended(ListingEnded(itemID: itemID, reason: reason, price: try payload.optionalMoney("price")))
@@ -132,12 +150,20 @@ public struct ListingCreated: Equatable, Sendable {
     public var price: Money
     public var channel: String
     public var imported: ImportedListing?
+    /// What a consignor's item is listed under, and the price below which it is not.
+    public var contractID: UUID?
+    public var floor: Money?
 
-    public init(itemID: UUID, price: Money, channel: String, imported: ImportedListing? = nil) {
+    public init(
+        itemID: UUID, price: Money, channel: String, imported: ImportedListing? = nil, contractID: UUID? = nil,
+        floor: Money? = nil
+    ) {
         self.itemID = itemID
         self.price = price
         self.channel = channel
         self.imported = imported
+        self.contractID = contractID
+        self.floor = floor
     }
 }
 
@@ -162,15 +188,78 @@ public struct ListingPriceChanged: Equatable, Sendable {
     /// (Directive 98/6/EC, article 6a), in the tenant's time zone. Decided by the command, never recomputed.
     public var lowestPrice30d: Money?
     public var imported: ImportedListing?
+    /// The step of a plan that did it; nil: somebody did.
+    public var markdown: ListingMarkdown?
 
     public init(
-        itemID: UUID, price: Money, previous: Money, lowestPrice30d: Money? = nil, imported: ImportedListing? = nil
+        itemID: UUID, price: Money, previous: Money, lowestPrice30d: Money? = nil, imported: ImportedListing? = nil,
+        markdown: ListingMarkdown? = nil
     ) {
         self.itemID = itemID
         self.price = price
         self.previous = previous
         self.lowestPrice30d = lowestPrice30d
         self.imported = imported
+        self.markdown = markdown
+    }
+}
+
+/// Off a price by a plan.
+public struct ListingMarkdown: Equatable, Sendable {
+    /// Off the price that nobody has marked down.
+    public var percent: Int64
+    public var bearer: DiscountBearer
+
+    public init(percent: Int64, bearer: DiscountBearer) {
+        self.percent = percent
+        self.bearer = bearer
+    }
+
+    var json: JSONValue { ["percent": .integer(percent), "bearer": .string(bearer.rawValue)] }
+
+    init?(_ payload: PayloadReader) throws(EventDecodingError) {
+        guard let payload = try payload.nested("markdown") else { return nil }
+        self.init(percent: try payload.integer("percent"), bearer: try payload.choice("bearer"))
+    }
+}
+
+/// A step of a plan, and when its time comes.
+public struct PlannedMarkdown: Equatable, Sendable {
+    public var dueAt: Timestamp
+    public var percent: Int64
+    public var bearer: DiscountBearer
+
+    public init(dueAt: Timestamp, percent: Int64, bearer: DiscountBearer) {
+        self.dueAt = dueAt
+        self.percent = percent
+        self.bearer = bearer
+    }
+
+    public var json: JSONValue {
+        ["due_at": .time(dueAt), "percent": .integer(percent), "bearer": .string(bearer.rawValue)]
+    }
+
+    init(_ payload: PayloadReader) throws(EventDecodingError) {
+        self.init(
+            dueAt: try payload.time("due_at"), percent: try payload.integer("percent"),
+            bearer: try payload.choice("bearer"))
+    }
+}
+
+/// By what its contract says, with the first publication, and when that is amended; in place of the plan before.
+public struct ListingMarkdownPlanned: Equatable, Sendable {
+    public var itemID: UUID
+    public var contractID: UUID
+    /// No step goes below it.
+    public var floor: Money?
+    /// In the order of their times; none: nothing is marked down any more.
+    public var steps: [PlannedMarkdown]
+
+    public init(itemID: UUID, contractID: UUID, floor: Money?, steps: [PlannedMarkdown]) {
+        self.itemID = itemID
+        self.contractID = contractID
+        self.floor = floor
+        self.steps = steps
     }
 }
 

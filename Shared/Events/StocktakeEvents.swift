@@ -113,12 +113,12 @@ public struct StocktakeCancelled: Equatable, Sendable {
 }
 
 extension JSONValue {
-    fileprivate static func items(_ ids: [UUID]) -> JSONValue { .array(ids.map { .id("item", $0) }) }
+    static func items(_ ids: [UUID]) -> JSONValue { .array(ids.map { .id("item", $0) }) }
 }
 
 extension PayloadReader {
     /// Ids of items; empty when absent.
-    fileprivate func items(_ name: String) throws(EventDecodingError) -> [UUID] {
+    func items(_ name: String) throws(EventDecodingError) -> [UUID] {
         let texts = try strings(name)
         let ids = texts.compactMap { TypeID.uuid(of: $0, prefix: "item") }
         guard ids.count == texts.count else { throw invalid(name) }

@@ -37,7 +37,8 @@ import Testing
             IntakeRoutes(api: api, pool: pool, skus: skus), StocktakeRoutes(api: api),
             ImportRoutes(api: api, files: ImportFiles(pool: pool, keys: keys), runner: runner),
             TenantRoutes(api: api, pool: pool, directory: TenantDirectory(pool: pool), shard: "main"),
-            LocationRoutes(api: api), ConsignorRoutes(api: api, vault: vault), OfferRoutes(api: api))
+            LocationRoutes(api: api), ConsignorRoutes(api: api, vault: vault), ContractRoutes(api: api),
+            OfferRoutes(api: api))
     }
 
     private static let document = APIDocument(CommandDescription.service.document)

@@ -16,7 +16,7 @@ import Testing
         #expect(
             Sample.text(ImportDocument.bytes(record))
                 == #"{"id":"import_01h455vb4pex5vsknk084sn02q","version":1,"status":"queued","format":"shopify","#
-                + #""currency":"PLN","publish":true,"bytes":1234,"counts":null,"reason":null,"#
+                + #""currency":"PLN","publish":true,"bytes":1234,"consignor_id":null,"counts":null,"reason":null,"#
                 + #""created_at":"2026-01-01T10:00:00.000000Z","updated_at":"2026-01-01T10:00:00.000000Z","lines":[]}"#)
     }
 

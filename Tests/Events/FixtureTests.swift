@@ -26,7 +26,7 @@ private struct Fixture: CustomStringConvertible, Sendable {
 /// Every context's events.
 private let contexts: [any StorableEvent.Type] = [
     ItemEvent.self, ListingEvent.self, TenantEvent.self, ImportEvent.self, LocationEvent.self, IntakeEvent.self,
-    StocktakeEvent.self, ConsignorEvent.self, DecisionEvent.self, OfferEvent.self,
+    StocktakeEvent.self, ConsignorEvent.self, DecisionEvent.self, ContractEvent.self, OfferEvent.self,
 ]
 
 private func context(of type: String) -> (any StorableEvent.Type)? {
@@ -56,7 +56,12 @@ private func decode<E: StorableEvent>(_ event: E.Type, _ fixture: Fixture, _ jso
         ],
         "listing": [
             "ListingCreated", "ProductPublished", "ListingPriceChanged", "ListingPaused", "ListingResumed",
-            "ListingEnded",
+            "ListingEnded", "ListingMarkdownPlanned",
+        ],
+        "contract": [
+            "ContractDrafted", "ContractTermsSet", "ContractItemsAdded", "ContractItemChanged", "ContractItemRemoved",
+            "ContractSigned", "ContractReadinessEvaluated", "ContractActivated", "ContractAmended", "ContractExtended",
+            "ContractExpired", "ContractEnded", "ContractTerminated",
         ],
         "tenant": [
             "TenantCreated", "MemberAdded", "MemberChanged", "MemberRemoved", "KeyCreated", "KeyRevoked",

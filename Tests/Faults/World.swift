@@ -12,7 +12,7 @@ final class World: Sendable {
     let history = History()
     let tailer = Tailer()
     let tenants = ["north", "south", "west"]
-    let services = Instance.Service.allCases
+    let services: [Instance.Service] = [.command, .query, .projector, .standby]
     private let server: Mutex<PrivateCluster>
     private let database: TestDatabase
     private let stocks: [String: Stock]

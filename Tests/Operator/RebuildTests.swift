@@ -219,7 +219,7 @@ import Testing
             let run = await closter(["rebuild", "items", "--dry-run"], environment: scene.environment)
             #expect(run.status == 0)
             #expect(run.out.hasPrefix("items: a rebuild would fill a new generation from 0 events\n"))
-            #expect(run.out.contains("  live: generation 1, fold version 2, 0 rows, "))
+            #expect(run.out.contains("  live: generation 1, fold version 3, 0 rows, "))
             let plan = try JSONValue(
                 parsing: await closter(["rebuild", "items", "--dry-run", "--json"], environment: scene.environment).out)
             #expect(plan["generation"] == 1 && plan["rows"] == 0 && plan["open_by"] == .null)

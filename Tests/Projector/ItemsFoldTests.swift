@@ -86,6 +86,8 @@ import Testing
             $0.listing(offer, .ended(coat, .sold, 9_000))
         }
         #expect(row.status == .sold)
+        // The facts follow, though no event of the item said so.
+        #expect(row.allocation == .sold && row.title == .sold)
         #expect(row.publicDocument == nil)
     }
 

@@ -1,5 +1,6 @@
 import Documents
 import EventSourcing
+import Events
 import Foundation
 import JSON
 import Postgres
@@ -110,16 +111,21 @@ struct Catalogue: Sendable {
     func project(_ item: ItemRecord, _ listings: ItemListings) async throws {
         let row: SQL = """
             INSERT INTO main.\(identifier: itemsTable) (
-                tenant_id, id, version, position, status, brand, category, condition, size, search, created_at,
-                updated_at, document, public_document, record)
+                tenant_id, id, version, position, status, brand, category, condition, size, custody, location_id,
+                title_holder, allocation, consignor_id, search, created_at, updated_at, document, public_document, record)
             VALUES (\(tenant.uuid), \(item.id), \(item.version), 1, \(ItemDocument.status(of: item, listings).rawValue),
                 \(item.brand as String?), \(item.category as String?), \(item.condition), \(item.size as String?),
+                \(item.custody.rawValue), \(item.locationID as UUID?),
+                \(ItemDocument.titleHolder(of: item, listings).rawValue),
+                \(ItemDocument.allocation(of: item, listings).rawValue), \(item.consignorID as UUID?),
                 array_to_tsvector(\(SearchText.words(of: item))), \(item.createdAt.postgres), \(item.updatedAt.postgres),
                 \(text(ItemDocument.bytes(item, listings, for: .operators)) as String?),
                 \(text(ItemDocument.bytes(item, listings, for: .storefront)) as String?),
                 \(JSONText(bytes: ItemWithListings(item: item, listings: listings).bytes)))
-            ON CONFLICT (tenant_id, id) DO UPDATE SET (version, status, brand, search, document, public_document,
-                record) = (excluded.version, excluded.status, excluded.brand, excluded.search, excluded.document,
+            ON CONFLICT (tenant_id, id) DO UPDATE SET (version, status, brand, custody, location_id, title_holder,
+                allocation, consignor_id, search, document, public_document, record) = (excluded.version,
+                excluded.status, excluded.brand, excluded.custody, excluded.location_id, excluded.title_holder,
+                excluded.allocation, excluded.consignor_id, excluded.search, excluded.document,
                 excluded.public_document, excluded.record)
             """
         _ = try await connection.query(row)

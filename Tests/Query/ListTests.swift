@@ -1,5 +1,6 @@
 import Documents
 import EventSourcing
+import Events
 import Foundation
 import JSON
 import Postgres
@@ -44,6 +45,51 @@ import Testing
             #expect(outside["cache-control"] == "public, max-age=0, must-revalidate")
             #expect(try await app.get("/v1/items?status=deleted", as: .storefront, of: shop).ids.isEmpty)
             #expect(try await app.get("/v1/items", of: app.shop("other")).ids.isEmpty)
+        }
+    }
+
+    @Test func `each fact of an item filters, for those who see it`() async throws {
+        try await QueryApp.with(comparing: true) { app in
+            let shop = try await app.shop()
+            let (shelf, consignor) = (UUID.version7(), UUID.version7())
+            var coat = try await shop.catalogue.item([:], at: noon)
+            (coat.locationID, coat.consignorID, coat.titleHolder) = (shelf, consignor, .consignor)
+            var hat = try await shop.catalogue.item([:], at: noon + .seconds(1))
+            (hat.custody, hat.allocation, hat.consignorID) = (.atRepair, .held, consignor)
+            for item in [coat, hat] { try await shop.catalogue.put(item) }
+            let sold = try await shop.catalogue.item(
+                [:], at: noon + .seconds(2), listings: [UUID(): .init(.ended, endReason: .sold)])
+            let plain = try await shop.catalogue.item([:], at: noon + .seconds(3))
+            let (c, h) = (coat.id.id("item"), hat.id.id("item"))
+            let (s, p) = (sold.id.id("item"), plain.id.id("item"))
+            let (place, person) = (shelf.id("location"), consignor.id("consignor"))
+
+            for (query, wanted) in [
+                ("custody=at_repair", [h]), ("custody=in_house", [p, s, c]), ("custody=lost", []),
+                ("location_id=\(place)", [c]), ("location_id=\(UUID.version7().id("location"))", []),
+                ("title_holder=consignor", [c]), ("title_holder=store", [p, h]), ("title_holder=sold", [s]),
+                ("allocation=held", [h]), ("allocation=free", [p, c]), ("allocation=sold", [s]),
+                ("consignor_id=\(person)", [h, c]), ("consignor_id=\(person)&limit=1", [h]),
+                ("consignor_id=\(person)&location_id=\(place)&custody=in_house", [c]),
+                ("consignor_id=\(person)&allocation=free&status=received&sort=-created_at", [c]),
+                ("consignor_id=\(person)&allocation=sold", []),
+            ] {
+                #expect(try await app.get("/v1/items?\(query)", of: shop).ids == wanted, "\(query)")
+            }
+            #expect(try await app.pages("/v1/items?consignor_id=\(person)&limit=1", of: shop) == [[h], [c]])
+            let first = try await app.get("/v1/items?consignor_id=\(person)&limit=1", of: shop).next ?? ""
+            let other = "/v1/items?consignor_id=\(UUID.version7().id("consignor"))&limit=1&cursor=\(first)"
+            #expect(try await app.get(other, of: shop).code == "invalid_cursor")
+
+            let wrong = "custody=here&location_id=\(person)&title_holder=me&allocation=1&consignor_id=K-1"
+            #expect(
+                try await app.get("/v1/items?\(wrong)", of: shop).pointers
+                    == ["/custody", "/location_id", "/title_holder", "/allocation", "/consignor_id"])
+            for reader in [QueryApp.Reader.storefront, .backEnd] {
+                let hidden = try await app.get("/v1/items?custody=lost", as: reader, of: shop)
+                #expect(hidden.code == "invalid_parameter" && hidden.pointers == ["/custody"])
+            }
+            #expect(try await app.get("/v1/listings?custody=lost", of: shop).pointers == ["/custody"])
         }
     }
 

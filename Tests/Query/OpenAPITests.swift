@@ -112,9 +112,11 @@ enum TestDatabaseless {
                 pool: pool, follower: follower, feed: Feed(), shard: "main",
                 switches: SwitchFile(path: nil, logger: logger), shadow: Shadow(follower: follower, logger: logger),
                 hot: HotAnswers(bytes: 0, shard: "main", poll: .seconds(1), pool: pool),
-                keys: PersonKeys(
+                consignors: ConsignorReader(
                     pool: pool,
-                    masters: try MasterKeys(
-                        parsing: "m \(Data(repeating: 1, count: 32).base64EncodedString())"))))
+                    keys: PersonKeys(
+                        pool: pool,
+                        masters: try MasterKeys(
+                            parsing: "m \(Data(repeating: 1, count: 32).base64EncodedString())")))))
     }
 }

@@ -18,6 +18,8 @@ import Testing
     }
 
     private static let tenant = UUID(uuidString: "00000000-0000-7000-8000-000000000001")!
+    /// A location's, and a consignor's.
+    private static let place = UUID(uuidString: "00000000-0000-7000-8000-000000000101")!
 
     private func reads() throws -> [Read] {
         let items = try #require(Generation(projection: .items, number: 1, tableName: "items_g1", checkpoint: 0))
@@ -66,6 +68,19 @@ import Testing
             Read(
                 name: "items by category", statement: itemList(.full, ["t.category = \("cat3")"]).walking(),
                 index: "items_g1_tenant_id_category_created_at_id_idx", isSorted: true),
+            Read(
+                name: "items at a location",
+                statement: itemList(.full, ["t.location_id = \(Self.place)"]).walking(),
+                index: "items_g1_tenant_id_location_id_created_at_id_idx"),
+            Read(
+                name: "a consignor's items, next page",
+                statement: itemList(.full, ["t.consignor_id = \(Self.place)"], after: place).walking(),
+                index: "items_g1_tenant_id_consignor_id_created_at_id_idx"),
+            Read(
+                name: "a consignor's items that are at repair",
+                statement: itemList(
+                    .full, ["t.custody = \("at_repair")", "t.consignor_id = \(Self.place)", "t.allocation = \("free")"]
+                ).walking(), index: "items_g1_tenant_id_consignor_id_created_at_id_idx"),
             Read(
                 name: "items, rare word", statement: itemList().finding(query), index: "items_g1_pkey", isSorted: true),
             Read(name: "items, common word", statement: itemList().walking(search: query), index: created),
@@ -141,15 +156,26 @@ import Testing
                 name: "lines", statement: ImportReader.linesStatement(UUID(), after: 5, outcome: nil),
                 index: "import_lines_pkey"),
             Read(
-                name: "consignor", statement: ConsignorReader.oneStatement(UUID(), TenantID(Self.tenant)),
+                name: "consignor", statement: ConsignorReader.statement([UUID()], TenantID(Self.tenant)),
                 index: "aggregates_consignor_pkey"),
             Read(
                 name: "consignors",
-                statement: ConsignorReader.portionStatement(.init(), after: UUID(), TenantID(Self.tenant)),
+                statement: ConsignorReader.listStatement(
+                    .init(), after: UUID(), most: 201, TenantID(Self.tenant)),
+                index: "aggregates_consignor_pkey"),
+            Read(
+                name: "consignors' versions",
+                statement: ConsignorReader.versionsStatement(
+                    .init(), after: UUID(), most: 250, TenantID(Self.tenant)),
+                index: "aggregates_consignor_pkey"),
+            Read(
+                name: "consignors' words",
+                statement: ConsignorReader.wordsStatement([UUID(), UUID()], TenantID(Self.tenant)),
                 index: "aggregates_consignor_pkey"),
             Read(
                 name: "consignor by number",
-                statement: ConsignorReader.portionStatement(.init(number: "K-7"), after: nil, TenantID(Self.tenant)),
+                statement: ConsignorReader.listStatement(
+                    .init(number: "K-7"), after: nil, most: 51, TenantID(Self.tenant)),
                 index: "claims_value", isSorted: true),
         ]
     }
@@ -187,10 +213,14 @@ import Testing
             CASE WHEN status = 'published' THEN repeat('document', 60) END, '{}'
         FROM (SELECT n, (ARRAY['draft', 'published', 'paused', 'ended', 'ended', 'ended', 'published'])[1 + n % 7] status
               FROM generate_series(1, 20000) n) n;
-        INSERT INTO main.items_g1 (tenant_id, id, version, position, status, brand, category, condition, size, search,
-            created_at, updated_at, document, public_document, record)
+        INSERT INTO main.items_g1 (tenant_id, id, version, position, status, brand, category, condition, size, custody,
+            location_id, title_holder, allocation, consignor_id, search, created_at, updated_at, document,
+            public_document, record)
         SELECT tenant_id, item_id, 1, position, CASE status WHEN 'ended' THEN 'sold' ELSE 'listed' END, brand, category,
-            condition, size, search, created_at, updated_at, document, public_document, '{}' FROM main.listings_g1;
+            condition, size, 'in_house', ('00000000-0000-7000-8000-00000000010' || position % 9)::uuid, 'store', 'free',
+            ('00000000-0000-7000-8000-00000000010' || position % 9)::uuid, search, created_at, updated_at, document,
+            public_document, '{}'
+        FROM main.listings_g1;
         INSERT INTO main.events (position, tenant_id, category, stream_id, version, type, schema_version,
             correlation_id, command_id, data, metadata, recorded_at)
         SELECT position, tenant_id, 'item', item_id, 1, 'ItemReceived', 1, gen_random_uuid(), gen_random_uuid(), '{}',

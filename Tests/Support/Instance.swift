@@ -16,12 +16,23 @@ public final class Instance: Sendable {
         case command, query, projector
         /// A second projector, which takes over from the first.
         case standby
+        /// A second command service, which works beside the first.
+        case twin
 
         /// Those that every instance has.
         public static let usual: [Service] = [.command, .query, .projector]
 
-        var program: String { self == .standby ? "closter-projector" : "closter-\(rawValue)" }
-        var role: String { self == .standby ? "closter_projector" : "closter_\(rawValue)" }
+        /// The one of the usual services that it is another process of.
+        private var kind: Service {
+            switch self {
+            case .standby: .projector
+            case .twin: .command
+            case .command, .query, .projector: self
+            }
+        }
+
+        var program: String { "closter-\(kind.rawValue)" }
+        var role: String { "closter_\(kind.rawValue)" }
     }
 
     public struct Failure: Error, CustomStringConvertible {

@@ -49,6 +49,10 @@ private enum Jan {
         return answer
     }
 
+    private func outcomes(_ report: Instance.Answer) -> [String] {
+        (report["lines"].arrayValue ?? []).compactMap { $0["outcome"]?.stringValue }
+    }
+
     private func codes(_ answer: Instance.Answer) -> [String] {
         (answer["errors"].arrayValue ?? []).compactMap { $0["code"]?.stringValue }
     }
@@ -98,6 +102,13 @@ private enum Jan {
                 #expect(try await read(instance, "/v1/consignors?\(query)")["data"].arrayValue == [], "\(query)")
             }
 
+            // What was opened for a search counts for the version it was opened at, and for no later one.
+            _ = try await instance.write("PATCH", path, ["name": "Zenon Kowalski"])
+            for (query, isFound) in [("q=zelisl", false), ("q=kowalski", true), ("q=601735924", true)] {
+                let found = try await read(instance, "/v1/consignors?\(query)")["data"].arrayValue ?? []
+                #expect(found.isEmpty != isFound, "\(query)")
+            }
+
             // History tells that it happened, and not what was sealed.
             let history = try await read(instance, "/v1/streams/consignor/\(id)")
             let types = history["data"].arrayValue?.compactMap { $0["type"]?.stringValue } ?? []
@@ -128,6 +139,125 @@ private enum Jan {
                 ("/v1/consignors", Jan.body), ("/v1/consignors/\(id)/erase", ["reason": "requested"] as JSONValue),
             ] {
                 #expect(try await instance.send("POST", .command, path, headers, body: body.bytes).status == 403)
+            }
+        }
+    }
+
+    @Test func `a file of products says who brings them, and the same file again changes nothing`() async throws {
+        try await Instance.with { instance in
+            let id = try await register(instance)
+            let other = try await register(instance, ["name": "Ewa", "number": "K-0043"])
+            let gone = try await register(instance, ["name": "Ola", "number": "K-0044"])
+            _ = try await instance.write("POST", "/v1/consignors/\(gone)/erase", ["reason": "requested"])
+            let file = """
+                Handle,Title,Price,Consignor
+                a,Coat,10,K-0043
+                b,Hat,10,
+                c,Belt,10,K-9999
+                d,Scarf,10,K-0044
+                """
+            let query = "format=shopify&consignor_id=\(id)"
+            let report = try await instance.importFile(file, query: query)
+            #expect(report["consignor_id"].stringValue == id)
+            #expect(outcomes(report) == ["created", "created", "rejected", "rejected"])
+            let reasons = report["lines"].arrayValue?.compactMap { $0["reason"]?.stringValue }
+            #expect(reasons == ["there is no consignor with this number", "there is no such consignor"])
+            try await eventually("the items are projected") {
+                try await read(instance, "/v1/items")["data"].arrayValue?.count == 2
+            }
+            for (query, titles) in [
+                ("consignor_id=\(other)", ["Coat"]), ("consignor_id=\(id)", ["Hat"]),
+                ("title_holder=consignor", ["Hat", "Coat"]), ("title_holder=store", []),
+            ] {
+                let found = try await read(instance, "/v1/items?\(query)")["data"].arrayValue ?? []
+                #expect(Set(found.compactMap { $0["title"]?.stringValue }) == Set(titles), "\(query)")
+            }
+            let before = try await read(instance, "/v1/events?category=item")["data"].arrayValue?.count
+            let again = try await instance.importFile(file, query: query)
+            #expect(outcomes(again) == ["unchanged", "unchanged", "rejected", "rejected"])
+            #expect(try await read(instance, "/v1/events?category=item")["data"].arrayValue?.count == before)
+
+            // What came in by it is in the shop, and stands in the way of an erasure.
+            let no = try await refused(instance, "POST", "/v1/consignors/\(other)/erase", ["reason": "requested"])
+            #expect(codes(no) == ["items_in_custody"])
+
+            func send(_ query: String) async throws -> Instance.Answer {
+                try await instance.send(
+                    "POST", .command, "/v1/imports?\(query)",
+                    instance.asOperator.merging(["Content-Type": "text/csv"]) { $1 }, body: Array(file.utf8))
+            }
+            let erased = try await send("consignor_id=\(gone)")
+            #expect(erased.status == 422 && codes(erased) == ["consignor_unknown"])
+            for query in ["consignor_id=K-0043", "format=consignors&consignor_id=\(id)"] {
+                #expect(try await send(query).status == 400, "\(query)")
+            }
+            #expect(try await instance.tool(["verify"]).status == 0)
+        }
+    }
+
+    @Test func `consignors come as a file, for those who may read them, and no name of theirs is a formula`()
+        async throws
+    {
+        try await Instance.with { instance in
+            let id = try await register(instance)
+            _ = try await register(
+                instance, ["name": "=HYPERLINK(\"x\")", "number": "K-7", "store_credit": true])
+            for role in ["viewer", "intake"] {
+                _ = try await instance.write("POST", "/v1/members", ["subject": .string(role), "role": .string(role)])
+            }
+            func file(_ query: String, as headers: [String: String]? = nil) async throws -> Instance.Answer {
+                try await instance.read(
+                    "/v1/consignors?\(query)", (headers ?? instance.asOperator).merging(["Accept": "text/csv"]) { $1 })
+            }
+            let whole = try await file("", as: try instance.asMember("intake"))
+            #expect(whole.headers["content-type"] == "text/csv; charset=utf-8; header=present")
+            #expect(whole.headers["content-disposition"] == "attachment; filename=\"consignors.csv\"")
+            #expect(whole.headers["cache-control"] == "private, no-store" && whole.headers["etag"] == nil)
+            let lines = whole.text.components(separatedBy: "\r\n")
+            #expect(lines.count == 4 && lines[3].isEmpty)
+            #expect(lines[0].hasPrefix("id,version,status,number,personal_name,personal_mail,personal_phone,"))
+            #expect(lines[1].contains(#",K-7,"'=HYPERLINK(""x"")","#))
+            #expect(lines[2].hasPrefix("\(id),"))
+            // A telephone number begins with what begins a formula.
+            for text in [Jan.name, Jan.mail, "'" + Jan.phone, Jan.iban, Jan.taxNumber, Jan.born] {
+                #expect(lines[2].contains(",\(text),"), "\(text): \(lines[2])")
+            }
+            #expect(lines[2].contains(Jan.street))
+            #expect(try await file("q=zelisl").text.components(separatedBy: "\r\n")[1] == lines[2])
+            #expect(try await file("limit=1").text.components(separatedBy: "\r\n").count == 3)
+            #expect(try await file("q=nobody").text == lines[0] + "\r\n")
+            for headers in [try instance.asMember("viewer"), instance.asStorefront, instance.asBackEnd] {
+                let no = try await file("", as: headers)
+                #expect(no.status == 403 && !no.text.contains("Brz"))
+            }
+            _ = try await instance.write("POST", "/v1/consignors/\(id)/erase", ["reason": "requested"])
+            let after = try await file("")
+            #expect(after.text.contains("\(id),") && Jan.texts.allSatisfy { !after.text.contains($0) })
+            try await expectNothing(in: instance)
+        }
+    }
+
+    @Test func `a file of consignors, and a search, is longer than one portion, and holds everybody once`() async throws
+    {
+        try await Instance.with { instance in
+            let rows = (1...1203).map { "N-\($0),Name \($0)" }.joined(separator: "\n")
+            let report = try await instance.importFile("number,name\n\(rows)\n", query: "format=consignors")
+            #expect(report["counts"]["created"] == 1203)
+            for query in ["", "?q=name", "?q=name"] {
+                let file = try await instance.read(
+                    "/v1/consignors\(query)", instance.asOperator.merging(["Accept": "text/csv"]) { $1 })
+                let lines = file.text.components(separatedBy: "\r\n").dropFirst().dropLast()
+                #expect(lines.count == 1203 && Set(lines).count == 1203, "\(query)")
+            }
+            for (query, count) in [("n-77", 11), ("name+1203", 1), ("name+1", 315), ("name+12&limit=200", 15)] {
+                var (numbers, next): ([String], String?) = ([], "")
+                while let cursor = next {
+                    let page = try await read(
+                        instance, "/v1/consignors?q=\(query)" + (cursor.isEmpty ? "" : "&cursor=\(cursor)"))
+                    numbers += page["data"].arrayValue?.compactMap { $0["number"]?.stringValue } ?? []
+                    next = page["next"].stringValue
+                }
+                #expect(numbers.count == count && Set(numbers).count == count, "\(query): \(numbers.count)")
             }
         }
     }
@@ -254,6 +384,54 @@ private enum Jan {
         }
     }
 
+    @Test func `an erasure that is killed before its key is shredded is finished by the next start`() async throws {
+        try await Instance.with { instance in
+            let id = try await register(instance)
+            let person = try #require(TypeID.uuid(of: id, prefix: "consignor"))
+            let administrator = try await instance.database.connect()
+            func scopes() async throws -> [String] {
+                try await administrator.query("SELECT scope FROM main.person_keys ORDER BY scope")
+                    .map { try $0.decode(0, as: String.self) }
+            }
+            let waiting: SQL = """
+                FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%shred_erased%'
+                AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()
+                """
+            // Somebody has the key's row locked: the erasure is durable, and its shredding waits.
+            let holder = try await instance.database.connect()
+            try await holder.simple("BEGIN")
+            _ = try await holder.query("SELECT FROM main.person_keys WHERE person_id = \(person) FOR UPDATE")
+            let erasing = Task {
+                try? await instance.write("POST", "/v1/consignors/\(id)/erase", ["reason": "requested"])
+            }
+            try await eventually("the shredding waits") {
+                try await !administrator.query("SELECT " + waiting).isEmpty
+            }
+            await instance.kill(.command)
+            #expect(await erasing.value == nil)
+            // The server would go on with what a session has begun, though nobody is there any more.
+            _ = try await administrator.query("SELECT pg_terminate_backend(pid) " + waiting)
+            try await eventually("the session is gone") {
+                try await administrator.query("SELECT " + waiting).isEmpty
+            }
+            try await holder.simple("ROLLBACK")
+            await holder.close()
+
+            #expect(try await scopes() == ["contact", "tax"])
+            let erased = try await read(instance, "/v1/consignors/\(id)")
+            #expect(erased["status"] == "erased" && erased["personal"].isNull, "what is kept is not shown")
+
+            try await instance.start(.command)
+            try await eventually("the key is shredded") { try await scopes() == ["tax"] }
+            try await expectNothing(in: instance)
+            let again = try await instance.write("POST", "/v1/consignors/\(id)/erase", ["reason": "requested"])
+            #expect(again["events"].arrayValue == [])
+            let (status, output) = try await instance.tool(["verify"])
+            #expect(status == 0, "\(output)")
+            await administrator.close()
+        }
+    }
+
     @Test func `keys are wrapped by another master key, and no event is touched`() async throws {
         try await Instance.with { instance in
             func master(_ name: String, _ byte: UInt8) -> String {
@@ -301,9 +479,6 @@ private enum Jan {
             }
             let bad = "K-0043,\(Jan.name),\(Jan.name),,,,,\(Jan.iban)9,,\nK-0044,\(Jan.name),,,,,,,\(Jan.name),\n"
             let file = header + row(mail: Jan.mail, balance: "12.50") + bad + row(mail: Jan.mail, balance: "1")
-            func outcomes(_ answer: Instance.Answer) -> [String] {
-                (answer["lines"].arrayValue ?? []).compactMap { $0["outcome"]?.stringValue }
-            }
             let first = try await instance.importFile(file, query: "format=consignors")
             #expect(outcomes(first) == ["created", "rejected", "rejected", "rejected"], "\(first.text)")
             let list = try await read(instance, "/v1/consignors?number=K-0042")

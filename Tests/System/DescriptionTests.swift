@@ -215,8 +215,8 @@ private final class Scene: Sendable {
     private func offer(for action: String, on listing: String? = nil) async throws -> String {
         var place = listing
         if place == nil {
-            let item = try await item(for: action == "ask-consignor" || action == "consignor-answer" ? "return" : "")
-            place = try await self.listing(for: "offer", of: item)
+            let asks = action == "ask-consignor" || action == "consignor-answer"
+            place = try await self.listing(for: "offer", of: asks ? instance.consignedItem(minimum: 0) : item())
         }
         let offer = try await made(
             "/v1/offers",

@@ -16,16 +16,21 @@ struct Desk: Sendable {
     /// Published, one for each channel.
     let listings: [String]
 
-    init(_ instance: Instance, channels: [String] = ["storefront"]) async throws {
+    /// - Parameter minimum: of a contract under which the item is consigned, in minor units; nil: it is the store's own.
+    init(_ instance: Instance, channels: [String] = ["storefront"], minimum: Int64? = nil) async throws {
         self.instance = instance
-        let item = try await instance.write("POST", "/v1/items", ["title": "Coat", "condition": "good"])
-        self.item = item["id"].stringValue ?? ""
+        if let minimum {
+            item = try await instance.consignedItem(minimum: minimum)
+        } else {
+            let item = try await instance.write("POST", "/v1/items", ["title": "Coat", "condition": "good"])
+            self.item = item["id"].stringValue ?? ""
+        }
         var listings: [String] = []
         for channel in channels {
             let listing = try await instance.write(
                 "POST", "/v1/listings",
                 [
-                    "item_id": item["id"], "price": ["amount": 500, "currency": "PLN"],
+                    "item_id": .string(item), "price": ["amount": 500, "currency": "PLN"],
                     "channel": .string(channel),
                 ])
             listings.append(listing["id"].stringValue ?? "")
@@ -222,6 +227,35 @@ struct Desk: Sendable {
         try await eventually("everything is projected and nothing differs") {
             try await instance.tool(["verify"]).status == 0
         }
+    }
+}
+
+extension Instance {
+    /// An item of a consignor's under an active contract, which lets it go for no less.
+    func consignedItem(minimum: Int64) async throws -> String {
+        func made(_ path: String, _ body: JSONValue) async throws -> String {
+            try await write("POST", path, body)["id"].stringValue ?? ""
+        }
+        let digest = JSONValue.string(String(repeating: "a", count: 64))
+        let consignor = try await made("/v1/consignors", ["name": "Jan"])
+        _ = try await made(
+            "/v1/consignors/\(consignor)/terms",
+            ["document": digest, "method": "paper", "agreed_at": "2026-03-10T11:00:00Z"])
+        let item = try await made(
+            "/v1/items", ["title": "Coat", "condition": "good", "consignor_id": .string(consignor)])
+        func zloty(_ amount: Int64) -> JSONValue { ["amount": .integer(amount), "currency": "PLN"] }
+        let contract = try await made(
+            "/v1/contracts",
+            [
+                "consignor_id": .string(consignor), "items": [["item_id": .string(item)]],
+                "terms": [
+                    "tiers": [["from": zloty(0), "percent": 50]], "term_days": 10, "minimum_price": zloty(minimum),
+                ],
+            ])
+        _ = try await made(
+            "/v1/contracts/\(contract)/sign", ["document": digest, "signer": "consignor", "method": "paper"])
+        _ = try await made("/v1/contracts/\(contract)/activate", [:])
+        return item
     }
 }
 

@@ -112,6 +112,81 @@ import Testing
         }
     }
 
+    @Test func `below the floor it is declined at once, and nobody outside is told why`() async throws {
+        try await Instance.with { instance in
+            let desk = try await Desk(instance, minimum: 300)
+            let low = try await desk.make(299, by: "ewa")
+            #expect(low.status == 201)
+            #expect(Self.types(low) == ["OfferMade", "OfferDeclined"])
+            let high = try await desk.offer(300, by: "jan")
+            _ = try await desk.act(high, "decline")
+            #expect(try await desk.statuses() == ["declined", "declined"])
+
+            // One that a rule has declined looks like one that somebody has, to the byte.
+            let id = low["id"].stringValue ?? ""
+            let (automatic, byHand) = (
+                try await desk.read(id, as: instance.asBackEnd), try await desk.read(high, as: instance.asBackEnd)
+            )
+            #expect(Set(automatic.json.objectValue?.keys ?? []) == Set(byHand.json.objectValue?.keys ?? []))
+            #expect(automatic["status"] == byHand["status"])
+            #expect(automatic["version"] == byHand["version"])
+            #expect(Set(automatic.headers.keys) == Set(byHand.headers.keys))
+            for answer in [low, automatic] {
+                for word in ["floor", "300", "automatic", "minimum"] { #expect(!answer.text.contains(word), "\(word)") }
+            }
+
+            // Members find both.
+            let seen = try await desk.read(id, as: instance.asOperator)
+            #expect(seen["reason"] == "below_floor")
+            #expect(seen["automatic"] == true)
+            let ruling = try #require(try await desk.rulings().last)
+            #expect(ruling["kind"] == "auto_decline")
+            #expect(ruling["subject"]?.stringValue == id)
+            #expect(ruling["inputs"]?["floor"]?["amount"] == 300)
+
+            // A counter-offer below it too; the store names no such price.
+            let next = try await desk.offer(350, by: "ola")
+            let counter: JSONValue = ["price": Self.price(299)]
+            #expect(try await desk.refusal(next, "counter", counter) == ["422", "/price price_below_floor"])
+            _ = try await desk.act(next, "counter", ["price": Self.price(450)])
+            let answer = try await desk.act(next, "counter", counter, as: instance.asBackEnd)
+            #expect(Self.types(answer) == ["OfferCountered", "OfferDeclined"])
+            #expect(try await desk.act(next, "counter", counter, as: instance.asBackEnd)["events"] == [])
+            try await desk.verified()
+        }
+    }
+
+    @Test func `the consignor is asked, and a contract that ends during a hold ends what is offered after it`()
+        async throws
+    {
+        try await Instance.with { instance in
+            let desk = try await Desk(instance, minimum: 100)
+            let offer = try await desk.offer(300, by: "ewa")
+            _ = try await desk.act(offer, "ask-consignor")
+            #expect(try await desk.refusal(offer, "accept") == ["422", " offer_turn"])
+            #expect(try await desk.read(offer, as: instance.asBackEnd)["status"] == "pending")
+            _ = try await desk.act(offer, "consignor-answer", ["answer": "accept"])
+            let rival = try await desk.offer(310, by: "jan")
+            _ = try await instance.write("PATCH", "/v1/tenant", ["hold_hours": 700, "offer_hours": 720])
+            let late = try await desk.offer(320, by: "ola")
+            _ = try await desk.act(offer, "accept")
+            #expect(try await desk.statuses() == ["accepted", "pending", "pending"])
+
+            // After ten days its contract is over. What is held is offered until the hold is over too.
+            let now = Timestamp.now
+            try await desk.run(at: now + .seconds(12 * 86_400))
+            #expect(try await desk.statuses() == ["accepted", "expired", "pending"])
+            #expect(try await desk.allocation() == "held")
+            try await desk.run(at: now + .seconds(701 * 3600))
+            #expect(try await desk.allocation() == "free")
+            #expect(try await desk.statuses() == ["lapsed", "expired", "superseded"])
+            #expect(try await desk.refusal(rival, "accept") == ["422", " offer_ended"])
+            #expect(try await desk.refusal(late, "accept") == ["422", " offer_ended"])
+            #expect(try await desk.refusal("listings", desk.listings[0], "pause") == ["422", " listing_ended"])
+            try await desk.verified()
+        }
+    }
+
     // MARK: - Time
 
     @Test func `a hold that no sale follows lapses, and an offer that nobody answers expires`() async throws {

@@ -5,7 +5,7 @@ import JSON
 import PersonalData
 
 /// A field of a consignor that is personal. STORED NAMES: only ever add.
-enum ConsignorField: String, CaseIterable {
+enum ConsignorField: String, DescribedField {
     case name, mail, phone, addresses, birthDate = "birth_date", payout
     // The tax identity: hooks for compliance, without logic yet.
     case legalType = "legal_type"
@@ -22,12 +22,14 @@ enum ConsignorField: String, CaseIterable {
         }
     }
 
+    var isRequired: Bool { self == .name }
+
     static let contact = allCases.filter { $0.scope == .contact }
     static let tax = allCases.filter { $0.scope == .tax }
 
     static let addressLimit = 5
 
-    /// Reads a value for this field, in the one form in which it is sealed. What is wrong is told without the value.
+    /// What is wrong is told without the value.
     func read(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> JSONValue {
         switch self {
         case .name: .string(try Field.text(limit: 200, value, pointer))
@@ -64,44 +66,34 @@ enum ConsignorField: String, CaseIterable {
     }
 
     private static func address(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> JSONValue {
-        guard let object = value.objectValue else { throw .wrongType(pointer, "an object", value) }
-        var reader = FieldReader(object, known: PostalAddress.members)
-        let address = PostalAddress.read(&reader)
-        guard reader.errors.isEmpty, let address else {
-            throw InvalidFields(errors: reader.errors.map { $0.under(pointer) })
-        }
-        return address
+        try Field.object(PostalAddress.members, value, pointer) { PostalAddress.read(&$0) }
     }
 
     /// An account by its IBAN, or what a payment provider calls the payee.
     private static func payout(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> JSONObject {
-        guard let object = value.objectValue else { throw .wrongType(pointer, "an object", value) }
-        var reader = FieldReader(object, known: ["iban", "holder", "provider", "reference"])
-        var payout: JSONObject = [:]
-        func text(_ name: String) {
-            payout[name] = reader.optional(name) { value, pointer throws(InvalidFields) in
-                .string(try Field.text(limit: 200, value, pointer))
+        try Field.object(["iban", "holder", "provider", "reference"], value, pointer) { reader in
+            var payout: JSONObject = [:]
+            payout["iban"] = reader.optional("iban") { value, pointer throws(InvalidFields) in
+                guard let iban = IBAN(try Field.text(limit: 60, value, pointer)) else {
+                    throw .one(pointer, .invalid, "must be an IBAN whose check digits are right")
+                }
+                return .string(iban.text)
             }
-        }
-        payout["iban"] = reader.optional("iban") { value, pointer throws(InvalidFields) in
-            guard let iban = IBAN(try Field.text(limit: 60, value, pointer)) else {
-                throw .one(pointer, .invalid, "must be an IBAN whose check digits are right")
+            for name in ["holder", "provider", "reference"] {
+                payout[name] = reader.optional(name) { value, pointer throws(InvalidFields) in
+                    .string(try Field.text(limit: 200, value, pointer))
+                }
             }
-            return .string(iban.text)
-        }
-        text("holder")
-        text("provider")
-        text("reference")
-        let names = Set(payout.keys).union(reader.errors.map { String($0.pointer.dropFirst()) })
-        if names.contains("iban") {
-            for name in ["provider", "reference"] where payout[name] != nil {
-                reader.fail(name, .invalid, "does not go with an IBAN")
+            let names = Set(payout.keys).union(reader.errors.map { String($0.pointer.dropFirst()) })
+            if names.contains("iban") {
+                for name in ["provider", "reference"] where payout[name] != nil {
+                    reader.fail(name, .invalid, "does not go with an IBAN")
+                }
+            } else if !names.isSuperset(of: ["provider", "reference"]) {
+                reader.fail("iban", .required, "is required, or provider and reference")
             }
-        } else if !names.isSuperset(of: ["provider", "reference"]) {
-            reader.fail("iban", .required, "is required, or provider and reference")
+            return payout.canonical
         }
-        guard reader.errors.isEmpty else { throw InvalidFields(errors: reader.errors.map { $0.under(pointer) }) }
-        return payout.canonical
     }
 
     private static func taxNumber(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> String {
@@ -111,6 +103,24 @@ enum ConsignorField: String, CaseIterable {
             throw .one(pointer, .invalid, "must be of capital letters, digits, spaces and hyphens")
         }
         return number
+    }
+}
+
+/// What else there is to say of a consignor, in the clear. STORED NAMES: only ever add.
+enum ConsignorOpenField: String, DescribedField {
+    case number
+    case storeCredit = "store_credit"
+    case retainUntil = "retain_until"
+
+    var isRequired: Bool { false }
+    var cleared: JSONValue { self == .storeCredit ? false : .null }
+
+    func read(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> JSONValue {
+        switch self {
+        case .number: .string(try Field.consignorNumber(value, pointer))
+        case .storeCredit: .bool(try Field.bool(value, pointer))
+        case .retainUntil: .string(try Field.date(value, pointer))
+        }
     }
 }
 

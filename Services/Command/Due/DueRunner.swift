@@ -45,7 +45,7 @@ struct DueRunner: Service {
     static let actor = "closter"
     private static let batch = 32
     /// Before it is tried again; twice as long each time.
-    private static func pause(after attempts: Int) -> Duration { .seconds(min(300, 1 << min(attempts, 9) >> 1)) }
+    private static func pause(after attempts: Int) -> Duration { .seconds(min(300, 1 << min(attempts - 1, 9))) }
 
     func run() async throws {
         await cancelWhenGracefulShutdown {

@@ -12,10 +12,10 @@ enum CommandDescription: APIWords {
             """,
         paths: ItemDescription.paths + ListingDescription.paths + ImportDescription.paths + TenantDescription.paths
             + LocationDescription.paths + IntakeDescription.paths + StocktakeDescription.paths
-            + ConsignorDescription.paths + OfferDescription.paths,
+            + ConsignorDescription.paths + ContractDescription.paths + OfferDescription.paths,
         schemas: schemas + ItemDescription.schemas + ListingDescription.schemas + TenantDescription.schemas
             + LocationDescription.schemas + IntakeDescription.schemas + ConsignorDescription.schemas
-            + OfferDescription.schemas)
+            + ContractDescription.schemas + OfferDescription.schemas)
 
     private static let schemas: JSONObject = [
         "Written": object(written),

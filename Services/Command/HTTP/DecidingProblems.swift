@@ -1,4 +1,5 @@
 import Edge
+import Events
 import HTTPTypes
 
 extension Problem {
@@ -16,6 +17,11 @@ extension Problem {
         case Intake.Refused.unknown: self.init(.notFound, "there is no such intake")
         case Stocktake.Refused.unknown: self.init(.notFound, "there is no such stock-take")
         case Location.Refused.unknown: self.init(.notFound, "there is no such location")
+        case Contract.Refused.unknown: self.init(.notFound, "there is no such contract")
+        case Contract.Refused.notReady(let rules):
+            self.init(
+                .refused, "the contract is not ready",
+                errors: rules.filter { !$0.held }.map { .init(pointer: "", code: $0.rule, detail: $0.reason) })
         case Import.Refused.unknown: self.init(.notFound, "there is no such import")
         case TenantAccount.Refused.keyUnknown: self.init(.notFound, "there is no such key")
         case Offer.Refused.unknown: self.init(.notFound, "there is no such offer")

@@ -1,6 +1,7 @@
 import Documents
 import EventSourcing
 import Events
+import Foundation
 
 /// A file of products on its way in. Its lines are reported beside it; they are intents of their own.
 enum Import: Aggregate {
@@ -18,7 +19,7 @@ enum Import: Aggregate {
         case .requested(let event):
             state = ImportRecord(
                 id: fact.id, format: event.format, currency: event.currency, publish: event.publish,
-                bytes: event.bytes, sha256: event.sha256, at: fact.at)
+                bytes: event.bytes, sha256: event.sha256, consignorID: event.consignorID, at: fact.at)
             return
         case .started:
             state?.status = .running
@@ -40,6 +41,7 @@ enum Import: Aggregate {
         var publish: Bool
         var bytes: Int64
         var sha256: String
+        var consignorID: UUID?
     }
 
     enum Refused: Refusal {
@@ -57,7 +59,7 @@ enum Import: Aggregate {
             .requested(
                 ImportRequested(
                     format: intent.format, currency: intent.currency, publish: intent.publish, bytes: intent.bytes,
-                    sha256: intent.sha256)))
+                    sha256: intent.sha256, consignorID: intent.consignorID)))
     }
 
     /// Also after a killed service: what runs already goes on running.

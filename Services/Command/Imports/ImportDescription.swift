@@ -13,6 +13,9 @@ enum ImportDescription: APIWords {
                     query("currency", CommandDescription.currency, "of the prices; the tenant's where it is left out"),
                     query(
                         "publish", ["type": "boolean", "default": false], "publish what the file calls published"),
+                    query(
+                        "consignor_id", ["type": "string"],
+                        "whose the products are of which the file's column Consignor says nothing; consignor_…"),
                 ],
                 body: .init(
                     ["type": "string", "description": "CSV in UTF-8: Shopify's of products, or ours of consignors"],

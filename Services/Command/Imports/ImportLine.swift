@@ -28,6 +28,8 @@ struct ImportVariant: Sendable, Equatable {
     var price: Money
     /// Whether the product says it is published; nil where the file has no column for it.
     var isPublished: Bool?
+    /// The number of who brings it, by the shop's own count; nil where the file does not say.
+    var consignor: String?
     /// The line before this one that has the same key.
     var earlier: Int?
     /// What is worth saying about the row though it is imported.

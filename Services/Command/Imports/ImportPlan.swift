@@ -1,6 +1,7 @@
 import Documents
 import EventSourcing
 import Events
+import Foundation
 import JSON
 
 /// What to do about a variant of a file: the events of its item and of its listing, one intent together.
@@ -22,6 +23,33 @@ struct ImportPlan: Equatable {
         var terms: Listing.Terms
         /// Whether products that say so are published.
         var publish: Bool
+        var consignor = Consignment.unstated
+    }
+
+    /// Who brings a variant, as its line says or, where that says nothing, the request.
+    enum Consignment: Equatable {
+        case unstated
+        case by(UUID)
+        /// Nobody has the line's number.
+        case unknown
+
+        /// - Parameters:
+        ///   - number: the line's.
+        ///   - holders: of the numbers.
+        ///   - otherwise: whom the request names.
+        init(number: String?, of holders: [String: StreamID], otherwise: UUID?) {
+            if let number {
+                self = holders[number].map { .by($0.id) } ?? .unknown
+            } else {
+                self = otherwise.map { .by($0) } ?? .unstated
+            }
+        }
+    }
+
+    private struct NobodyHasNumber: Refusal {
+        var code: String { "consignor_unknown" }
+        var detail: String { "there is no consignor with this number" }
+        var pointer: String? { nil }
     }
 
     /// - Parameters:
@@ -50,6 +78,12 @@ struct ImportPlan: Equatable {
     }
 
     private static func create(_ variant: ImportVariant, _ context: Context) throws -> ImportPlan {
+        var origin = Item.Origin()
+        switch context.consignor {
+        case .unstated: break
+        case .by(let consignor): origin.consignorID = consignor
+        case .unknown: throw NobodyHasNumber()
+        }
         var values = JSONObject(variant.values.members.filter { $0.value != .null }.map { ($0.key, $0.value) })
         if values[ItemField.condition.rawValue] == nil {
             values[ItemField.condition.rawValue] = .string(ItemCondition.ungraded.rawValue)
@@ -59,8 +93,13 @@ struct ImportPlan: Equatable {
         var base = variant.values
         base[ItemField.attributes.rawValue] = .object(merged.base)
         let received = try Item.receive(
-            Item.Receive(values: values, imported: ImportedItem(key: variant.key, values: base)), context.item, nil)
+            Item.Receive(values: values, imported: ImportedItem(key: variant.key, values: base), origin: origin),
+            context.item, nil)
 
+        guard origin.consignorID == nil else {
+            return ImportPlan(
+                item: received, outcome: .created, reason: "a consignor's: to be listed once it is under contract")
+        }
         let isPublished = context.publish && variant.isPublished == true
         let imported = ImportedListing(key: variant.key, price: variant.price, published: isPublished)
         let create = Listing.Create(
@@ -84,6 +123,10 @@ struct ImportPlan: Equatable {
             Item.Update(changes: merge.changes, imported: imported), context.item, item)
         var reasons = listed.kept.isEmpty ? [] : ["kept as it was changed here: \(listed.kept.joined(separator: ", "))"]
         reasons += listed.remarks
+        // Who brought it is said once, when it comes in.
+        if context.consignor != .unstated, context.consignor != item.consignorID.map(Consignment.by) {
+            reasons.append("who brought it stays as it was said first")
+        }
         return ImportPlan(
             item: itemEvents, listing: listed.events,
             outcome: merge.changes.isEmpty && listed.events.isEmpty ? .unchanged : .changed,
@@ -137,6 +180,8 @@ struct ImportPlan: Equatable {
             switch (isPublished, listing.status) {
             case (true, .draft) where item.isWithdrawn || !item.custody.isOfferable:
                 listed.remarks = ["the item cannot be offered, and the listing stays a draft"]
+            case (true, .draft) where item.titleHolder == .consignor:
+                listed.remarks = ["a consignor's item is published by whoever knows its contract"]
             case (true, .draft):
                 base.published = true
                 listed.events += try Listing.publish(context.listing, state(), imported: base)

@@ -35,8 +35,10 @@ struct ImportRoutes {
         let code = query.text("currency")
         let currency = code.map { Currency(code: $0) } ?? tenant.record.currency
         if currency == nil { query.fail("currency", "invalid", "must be a currency code of ISO 4217, like PLN") }
-        try query.finish()
+        let consignor = query.id("consignor_id", prefix: Consignor.prefix)
         let isPersonal = format == ConsignorFile.format
+        if isPersonal, consignor != nil { query.fail("consignor_id", "invalid", "goes with products only") }
+        try query.finish()
         if isPersonal { try context.require(.consignorsWrite) }
         guard let currency else { throw Problem(.invalidParameter, "currency is not known") }
         try request.requireContentType(Self.media)
@@ -44,8 +46,9 @@ struct ImportRoutes {
         let tenantCurrency = tenant.record.currency
         func decide(bytes: Int64, sha256: String) throws -> [Import.Event] {
             try Import.request(
-                Import.Request(format: format, currency: currency, publish: publish, bytes: bytes, sha256: sha256),
-                in: tenantCurrency, stamp, nil)
+                Import.Request(
+                    format: format, currency: currency, publish: publish, bytes: bytes, sha256: sha256,
+                    consignorID: consignor), in: tenantCurrency, stamp, nil)
         }
         // What can be refused without the file is refused before it is taken.
         do { _ = try decide(bytes: 0, sha256: "") } catch { throw Problem(deciding: error) ?? error }
@@ -58,6 +61,7 @@ struct ImportRoutes {
                 request.parts(limit: Self.limit), tenant: tenant.id, import: stamp.id, isSealed: isPersonal)
             executed = try await api.execute(request, context, tenant.id, body: Array(stored.sha256.utf8)) { decision in
                 let state = decision.begin(Import.self, stamp.id)
+                if let consignor { try await decision.requireConsignor(consignor, "/consignor_id") }
                 decision.append(
                     // A digest of few persons could be guessed at for ever.
                     try decide(bytes: stored.bytes, sha256: isPersonal ? "" : stored.sha256), to: state)

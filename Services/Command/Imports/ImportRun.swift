@@ -158,13 +158,16 @@ struct ImportRun: Sendable {
     private func importTogether(
         _ lines: [ImportLine], _ order: Order, isResumed: Bool
     ) async throws -> [Int: ReportedLine] {
-        let keys = lines.compactMap { if case .variant(let variant) = $0.content { variant.key } else { nil } }
+        let variants = lines.compactMap { if case .variant(let variant) = $0.content { variant } else { nil } }
+        let keys = variants.map(\.key)
         guard !keys.isEmpty else {
             let importers = lines.map { ImportLineRun(run: self, order: order, line: $0, isResumed: isResumed) }
             return Dictionary(importers.map { ($0.line.number, $0.reportOnly()) }) { first, _ in first }
         }
         let items = try await reader.holders(tenant, kind: ClaimKind.importItem, values: keys)
         let listings = try await reader.holders(tenant, kind: ClaimKind.importListing, values: keys)
+        let consignors = try await reader.holders(
+            tenant, kind: ClaimKind.consignorNumber, values: Set(variants.compactMap(\.consignor)).sorted())
         return try await withThrowingTaskGroup(of: ReportedLine.self) { group in
             var reported: [Int: ReportedLine] = [:]
             var rest = lines[...]
@@ -174,7 +177,9 @@ struct ImportRun: Sendable {
                     let importer = ImportLineRun(run: self, order: order, line: line, isResumed: isResumed)
                     guard case .variant(let variant) = line.content else { return importer.reportOnly() }
                     return try await importer.run(
-                        variant, item: items[variant.key]?.id, listing: listings[variant.key]?.id)
+                        variant,
+                        .init(number: variant.consignor, of: consignors, otherwise: order.record.consignorID),
+                        item: items[variant.key]?.id, listing: listings[variant.key]?.id)
                 }
             }
             for _ in 0..<Self.concurrency { addNext() }
@@ -279,7 +284,9 @@ struct ImportLineRun: Sendable {
 
     /// - Parameters:
     ///   - item, listing: the streams that hold the variant, from an earlier import.
-    func run(_ variant: ImportVariant, item: UUID?, listing: UUID?) async throws -> ReportedLine {
+    func run(
+        _ variant: ImportVariant, _ consignor: ImportPlan.Consignment, item: UUID?, listing: UUID?
+    ) async throws -> ReportedLine {
         let item = item ?? identifier("item"), listing = listing ?? identifier("listing")
         var metadata = order.requested
         metadata.commandID = identifier("command")
@@ -290,21 +297,27 @@ struct ImportLineRun: Sendable {
         let now = Timestamp.now
         let context = ImportPlan.Context(
             item: Stamp(id: item, at: now), listing: Stamp(id: listing, at: now), terms: order.terms,
-            publish: order.record.publish)
+            publish: order.record.publish, consignor: consignor)
         metadata.requestedAt = context.item.at
         let intent = IntentContext(tenant: run.tenant, metadata: metadata, key: nil, fingerprint: [], ifMatch: nil)
         // The plan of the attempt that counted.
         var plan = ImportPlan(outcome: .unchanged)
+        var hasListing = false
         do {
             _ = try await run.executor.execute(intent) { decision in
                 let item = try await decision.load(Item.self, context.item.id)
                 let listing = try await decision.load(Listing.self, context.listing.id)
                 plan = ImportPlan.plan(variant, item: item.state, listing: listing.state, context)
+                if plan.outcome != .rejected, item.state == nil, case .by(let id) = consignor {
+                    try await decision.requireConsignor(id, "/consignor_id")
+                }
                 decision.append(plan.item, to: item)
                 decision.append(plan.listing, to: listing)
+                hasListing = listing.state != nil || !plan.listing.isEmpty
             }
             let isImported = plan.outcome != .rejected
-            return reported(plan.outcome, plan.reason, isImported ? item : nil, isImported ? listing : nil)
+            return reported(
+                plan.outcome, plan.reason, isImported ? item : nil, isImported && hasListing ? listing : nil)
         } catch let refusal as any Refusal {
             return reported(.rejected, refusal.detail)
         } catch ExecutionFailure.claimed(let kind, let value, _, let wasGuard) {
@@ -312,7 +325,7 @@ struct ImportLineRun: Sendable {
                 // Another import of the same variant was faster: it is decided again on what that one made.
                 let held = try await holders(of: variant.key)
                 if held.item != item || held.listing != listing, let item = held.item, let listing = held.listing {
-                    return try await self.run(variant, item: item, listing: listing)
+                    return try await self.run(variant, consignor, item: item, listing: listing)
                 }
             }
             var line = reported(.rejected, ClaimRefusal(kind: kind, value: value, wasGuard: wasGuard).detail)

@@ -9,6 +9,8 @@ struct ShopifyColumns: Sendable {
         case sku, price, imageURL, imagePosition, variantImage
         case optionName(Int), optionValue(Int)
         case inventory
+        /// Ours, not Shopify's.
+        case consignor
     }
 
     /// A column that becomes an attribute.
@@ -66,7 +68,8 @@ struct ShopifyColumns: Sendable {
 
     /// The columns whose blank cells on later rows take what the product's first row says.
     static let rolesOfProduct: [Role] =
-        [.title, .body, .vendor, .type, .tags, .published, .status, .googleCondition] + options.map(Role.optionName)
+        [.title, .body, .vendor, .type, .tags, .published, .status, .googleCondition, .consignor]
+        + options.map(Role.optionName)
 
     /// Columns that mean something and become attributes nevertheless.
     private static let keptRoles: Set<Role> = [.inventory, .condition, .googleCondition]
@@ -92,6 +95,7 @@ struct ShopifyColumns: Sendable {
             "variant price": .price, "price": .price,
             "variant inventory qty": .inventory, "variant inventory quantity": .inventory,
             "inventory quantity": .inventory,
+            "consignor": .consignor, "consignor number": .consignor,
             "image src": .imageURL, "product image url": .imageURL,
             "image position": .imagePosition,
             "variant image": .variantImage, "variant image url": .variantImage,

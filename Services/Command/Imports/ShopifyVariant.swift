@@ -53,7 +53,8 @@ struct ShopifyVariant {
         let price = try price()
         noteInventory()
         return ImportVariant(
-            key: key, values: values, attributes: attributes, price: price, isPublished: isPublished(), notes: notes)
+            key: key, values: values, attributes: attributes, price: price, isPublished: isPublished(),
+            consignor: try consignor(), notes: notes)
     }
 
     /// The row's own cell, or the product's.
@@ -67,6 +68,16 @@ struct ShopifyVariant {
             values[field.rawValue] = try field.read(.string(text), "/\(field.rawValue)")
         } catch {
             throw Rejected(reason: error.errors.map { "the \(field.rawValue) \($0.detail)" }.joined(separator: "; "))
+        }
+    }
+
+    /// The reason names no cell: some write a name where a number belongs.
+    private func consignor() throws(Rejected) -> String? {
+        guard let text = text(.consignor) else { return nil }
+        do throws(InvalidFields) {
+            return try Field.consignorNumber(.string(text), "")
+        } catch {
+            throw Rejected(reason: error.errors.map { "the consignor \($0.detail)" }.joined(separator: "; "))
         }
     }
 

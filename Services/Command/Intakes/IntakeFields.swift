@@ -17,8 +17,8 @@ extension Intake.Open {
 extension Intake.Change {
     /// From the body of a request; null clears an optional field.
     init(of item: UUID, fields body: JSONObject) throws(InvalidFields) {
-        var reader = FieldReader(body, known: ItemField.allCases.map(\.rawValue) + ["acquisition", "suggestions"])
-        let changes = Item.Update.changes(body, &reader)
+        var reader = FieldReader(body, known: ItemField.names + ["acquisition", "suggestions"])
+        let changes = reader.changes(of: ItemField.allCases)
         let acquisition =
             body["acquisition"]?.isNull == true
             ? ItemAcquisition() : reader.optional("acquisition", AcquisitionFields.read)
@@ -56,8 +56,8 @@ enum IntakeFields {
         var body = body
         let condition = ItemField.condition.rawValue
         if body[condition]?.isNull ?? true { body[condition] = "ungraded" }
-        var reader = FieldReader(body, known: ItemField.allCases.map(\.rawValue) + ["acquisition", "suggestions"])
-        let values = Item.Receive.values(&reader)
+        var reader = FieldReader(body, known: ItemField.names + ["acquisition", "suggestions"])
+        let values = reader.values(of: ItemField.allCases)
         let acquisition = reader.optional("acquisition", AcquisitionFields.read)
         let suggestions = reader.optional("suggestions", Suggestions.read) ?? [:]
         guard reader.errors.isEmpty else { return (nil, reader.errors) }
@@ -144,11 +144,7 @@ enum IntakeFields {
             try Field.choice(IntakeItemAuthenticated.Outcome.self, value, pointer)
         }
         let report = reader.optional("report", report)
-        let cost = reader.optional("cost") { value, pointer throws(InvalidFields) in
-            let cost = try Field.money(value, pointer)
-            guard cost.amount >= 0 else { throw .one("\(pointer)/amount", .outOfRange, "must not be below zero") }
-            return cost
-        }
+        let cost = reader.optional("cost", Field.cost)
         let bearer = reader.optional("bearer") { value, pointer throws(InvalidFields) in
             try Field.choice(IntakeItemAuthenticated.Bearer.self, value, pointer)
         }
@@ -162,28 +158,14 @@ enum IntakeFields {
     private static func report(
         _ value: JSONValue, _ pointer: String
     ) throws(InvalidFields) -> IntakeItemAuthenticated.Report {
-        guard let object = value.objectValue else { throw .wrongType(pointer, "an object", value) }
-        var reader = FieldReader(object, known: ["sha256", "reference"])
-        let digest = reader.required("sha256") { value, pointer throws(InvalidFields) in
-            let text = try Field.string(value, pointer)
-            guard text.utf8.count == 64, text.utf8.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) })
-            else { throw .one(pointer, .invalid, "must be a SHA-256 in lower-case hex") }
-            return text
+        try Field.object(["sha256", "reference"], value, pointer) { reader in
+            let digest = reader.required("sha256", Field.sha256)
+            let reference = reader.required("reference") { value, pointer throws(InvalidFields) in
+                try Field.text(limit: 500, value, pointer)
+            }
+            guard let digest, let reference else { return nil }
+            return IntakeItemAuthenticated.Report(sha256: digest, reference: reference)
         }
-        let reference = reader.required("reference") { value, pointer throws(InvalidFields) in
-            try Field.text(limit: 500, value, pointer)
-        }
-        guard reader.errors.isEmpty, let digest, let reference else {
-            throw InvalidFields(errors: reader.errors.map { $0.under(pointer) })
-        }
-        return IntakeItemAuthenticated.Report(sha256: digest, reference: reference)
-    }
-
-    static func reason(_ body: JSONObject) throws(InvalidFields) -> String? {
-        var reader = FieldReader(body, known: ["reason"])
-        let reason = reader.optional("reason", Field.reason)
-        _ = try reader.finish(())
-        return reason
     }
 
     static func nothing(_ body: JSONObject) throws(InvalidFields) {

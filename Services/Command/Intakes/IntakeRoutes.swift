@@ -26,7 +26,8 @@ struct IntakeRoutes {
             }
         }
         router.post("/v1/intakes/:id/cancel") { request, context in
-            try await change(request, context, IntakeFields.reason) { reason, _, stamp, state throws(Intake.Refused) in
+            try await change(request, context, Field.reason(fields:)) {
+                reason, _, stamp, state throws(Intake.Refused) in
                 try Intake.cancel(reason: reason, stamp, state)
             }
         }

@@ -82,7 +82,7 @@ enum ItemFactFields {
 
     static func change(_ custody: ItemCustody, _ disposal: ItemDisposal? = nil) -> Reader {
         { body throws(InvalidFields) in
-            .custody(Item.ChangeCustody(custody: custody, reason: try reason(body), disposal: disposal))
+            .custody(Item.ChangeCustody(custody: custody, reason: try Field.reason(fields: body), disposal: disposal))
         }
     }
 
@@ -101,18 +101,11 @@ enum ItemFactFields {
         return .convert(Item.Convert(price: try reader.finish(price)))
     }
 
-    static let hold: Reader = { body throws(InvalidFields) in .hold(reason: try reason(body)) }
-    static let release: Reader = { body throws(InvalidFields) in .release(reason: try reason(body)) }
-    static let withdraw: Reader = { body throws(InvalidFields) in .withdraw(reason: try reason(body)) }
+    static let hold: Reader = { body throws(InvalidFields) in .hold(reason: try Field.reason(fields: body)) }
+    static let release: Reader = { body throws(InvalidFields) in .release(reason: try Field.reason(fields: body)) }
+    static let withdraw: Reader = { body throws(InvalidFields) in .withdraw(reason: try Field.reason(fields: body)) }
     static let reinstate: Reader = { body throws(InvalidFields) in
         try FieldReader(body, known: []).finish(.reinstate)
-    }
-
-    private static func reason(_ body: JSONObject) throws(InvalidFields) -> String? {
-        var reader = FieldReader(body, known: ["reason"])
-        let reason = reader.optional("reason", Field.reason)
-        _ = try reader.finish(())
-        return reason
     }
 }
 

@@ -5,23 +5,11 @@ import JSON
 extension Item.Receive {
     /// From the body of a request.
     init(fields body: JSONObject) throws(InvalidFields) {
-        var reader = FieldReader(body, known: ItemField.allCases.map(\.rawValue) + Item.Origin.members)
-        let values = Self.values(&reader)
+        var reader = FieldReader(body, known: ItemField.names + Item.Origin.members)
+        let values = reader.values(of: ItemField.allCases)
         let suggestions = reader.optional("suggestions", Suggestions.read) ?? [:]
         let origin = Item.Origin(&reader)
         self.init(values: try reader.finish(values), origin: origin, suggestions: suggestions)
-    }
-
-    /// The fields of an item, those that must be there among them.
-    static func values(_ reader: inout FieldReader) -> JSONObject {
-        var values: JSONObject = [:]
-        for field in ItemField.allCases {
-            let value =
-                field.isRequired
-                ? reader.required(field.rawValue, field.read) : reader.optional(field.rawValue, field.read)
-            if let value { values[field.rawValue] = value }
-        }
-        return values
     }
 }
 
@@ -49,39 +37,20 @@ extension Item.Origin {
 extension Item.Update {
     /// From the body of a request; null clears an optional field.
     init(fields body: JSONObject) throws(InvalidFields) {
-        var reader = FieldReader(body, known: ItemField.allCases.map(\.rawValue) + ["suggestions"])
-        let changes = Self.changes(body, &reader)
+        var reader = FieldReader(body, known: ItemField.names + ["suggestions"])
+        let changes = reader.changes(of: ItemField.allCases)
         let suggestions = reader.optional("suggestions", Suggestions.read) ?? [:]
         self.init(changes: try reader.finish(changes), suggestions: suggestions)
-    }
-
-    /// The fields of `body` that are named, null as what clears them.
-    static func changes(_ body: JSONObject, _ reader: inout FieldReader) -> JSONObject {
-        var changes: JSONObject = [:]
-        for field in ItemField.allCases {
-            switch body[field.rawValue] {
-            case nil: continue
-            case .null? where !field.isRequired: changes[field.rawValue] = field.cleared
-            case .null?: reader.fail(field.rawValue, .required, "must not be null")
-            default: changes[field.rawValue] = reader.optional(field.rawValue, field.read)
-            }
-        }
-        return changes
     }
 }
 
 extension Item.Delete {
     init(fields body: JSONObject) throws(InvalidFields) {
-        var reader = FieldReader(body, known: ["reason"])
-        let reason = reader.required("reason") { value, pointer throws(InvalidFields) in
-            try Field.text(limit: 500, value, pointer)
-        }
-        self.init(reason: try reader.finish(reason))
+        self.init(reason: try Field.requiredReason(fields: body))
     }
 }
 
-extension ItemField {
-    /// The value of a field that was cleared, as events and records hold it.
+extension ItemField: DescribedField {
     var cleared: JSONValue {
         switch self {
         case .photos: []
@@ -90,7 +59,6 @@ extension ItemField {
         }
     }
 
-    /// Reads a value for this field: trimmed, bounded, in the one form in which it is stored.
     func read(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> JSONValue {
         switch self {
         case .title: .string(try Field.text(limit: 200, value, pointer))
@@ -108,19 +76,9 @@ enum ItemPhotos {
     static let limit = 50
 
     static func read(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> [JSONValue] {
-        guard let photos = value.arrayValue else { throw .wrongType(pointer, "an array", value) }
-        guard photos.count <= limit else { throw .one(pointer, .tooMany, "must not hold more than \(limit) photos") }
-        var errors: [FieldError] = []
-        var urls: [JSONValue] = []
-        for (index, photo) in photos.enumerated() {
-            do throws(InvalidFields) {
-                urls.append(.string(try Field.secureURL(photo, "\(pointer)/\(index)")))
-            } catch {
-                errors += error.errors
-            }
+        try Field.list(limit: limit, value, pointer) { photo, pointer throws(InvalidFields) in
+            .string(try Field.secureURL(photo, pointer))
         }
-        guard errors.isEmpty else { throw InvalidFields(errors: errors) }
-        return urls
     }
 }
 

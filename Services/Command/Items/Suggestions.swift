@@ -36,25 +36,20 @@ enum Suggestions {
     }
 
     private static func evidence(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> JSONObject {
-        guard let object = value.objectValue else { throw .wrongType(pointer, "an object", value) }
-        var reader = FieldReader(object, known: members)
-        func text(_ name: String) -> JSONValue? {
-            reader.optional(name) { value, pointer throws(InvalidFields) in
+        try Field.object(members, value, pointer) { reader in
+            let text: Field.Reader<JSONValue> = { value, pointer throws(InvalidFields) in
                 .string(try Field.text(limit: 100, value, pointer))
             }
+            var evidence: JSONObject = [:]
+            evidence["source"] = reader.required("source", text)
+            evidence["model"] = reader.optional("model", text)
+            evidence["confidence"] = reader.optional("confidence", confidence)
+            evidence["decision"] = reader.required("decision") { value, pointer throws(InvalidFields) in
+                .string(try Field.choice(SuggestionDecision.self, value, pointer).rawValue)
+            }
+            evidence["by"] = reader.optional("by", text)
+            return evidence
         }
-        var evidence: JSONObject = [:]
-        evidence["source"] = reader.required("source") { value, pointer throws(InvalidFields) in
-            .string(try Field.text(limit: 100, value, pointer))
-        }
-        evidence["model"] = text("model")
-        evidence["confidence"] = reader.optional("confidence", confidence)
-        evidence["decision"] = reader.required("decision") { value, pointer throws(InvalidFields) in
-            .string(try Field.choice(SuggestionDecision.self, value, pointer).rawValue)
-        }
-        evidence["by"] = text("by")
-        guard reader.errors.isEmpty else { throw InvalidFields(errors: reader.errors.map { $0.under(pointer) }) }
-        return evidence
     }
 
     /// A number from 0 to 1, of at most ten characters.
@@ -78,26 +73,21 @@ enum AcquisitionFields {
     static let members = ["legal_basis", "price", "date", "document", "origin_country", "scheme"]
 
     static func read(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> ItemAcquisition {
-        guard let object = value.objectValue else { throw .wrongType(pointer, "an object", value) }
-        var reader = FieldReader(object, known: members)
-        var acquisition = ItemAcquisition()
-        acquisition.legalBasis = reader.optional("legal_basis") { value, pointer throws(InvalidFields) in
-            try Field.choice(LegalBasis.self, value, pointer)
+        try Field.object(members, value, pointer) { reader in
+            var acquisition = ItemAcquisition()
+            acquisition.legalBasis = reader.optional("legal_basis") { value, pointer throws(InvalidFields) in
+                try Field.choice(LegalBasis.self, value, pointer)
+            }
+            acquisition.price = reader.optional("price", Field.cost)
+            acquisition.date = reader.optional("date", Field.date)
+            acquisition.document = reader.optional("document") { value, pointer throws(InvalidFields) in
+                try Field.text(limit: 100, value, pointer)
+            }
+            acquisition.originCountry = reader.optional("origin_country", Field.country)
+            acquisition.scheme = reader.optional("scheme") { value, pointer throws(InvalidFields) in
+                try Field.choice(TaxScheme.self, value, pointer)
+            }
+            return acquisition
         }
-        acquisition.price = reader.optional("price") { value, pointer throws(InvalidFields) in
-            let price = try Field.money(value, pointer)
-            guard price.amount >= 0 else { throw .one("\(pointer)/amount", .outOfRange, "must not be below zero") }
-            return price
-        }
-        acquisition.date = reader.optional("date", Field.date)
-        acquisition.document = reader.optional("document") { value, pointer throws(InvalidFields) in
-            try Field.text(limit: 100, value, pointer)
-        }
-        acquisition.originCountry = reader.optional("origin_country", Field.country)
-        acquisition.scheme = reader.optional("scheme") { value, pointer throws(InvalidFields) in
-            try Field.choice(TaxScheme.self, value, pointer)
-        }
-        guard reader.errors.isEmpty else { throw InvalidFields(errors: reader.errors.map { $0.under(pointer) }) }
-        return acquisition
     }
 }

@@ -16,26 +16,12 @@ enum Listing: Aggregate {
     static let initial: State = nil
 
     static func evolve(_ state: inout State, _ fact: Event) {
-        switch fact.event {
-        case .created(let event):
-            state = ListingRecord(
-                id: fact.id, itemID: event.itemID, channel: event.channel, price: event.price, at: fact.at)
-        case .published(let event):
-            state?.publish(price: event.price, at: fact.at)
-        case .priceChanged(let event):
-            state?.changePrice(to: event.price, lowestPrice30d: event.lowestPrice30d, at: fact.at)
-        case .paused:
-            state?.pause()
-        case .resumed:
-            state?.resume()
-        case .ended(let event):
-            state?.end(ListingEndReason(event.reason), soldFor: event.price, at: fact.at)
-        }
-        if let imported = fact.event.imported { state?.setImported(imported.json) }
-        guard case .created = fact.event else {
-            if let version = state?.version { state?.advance(to: version + 1, at: fact.at) }
+        guard let version = state?.version else {
+            state = ListingRecord(begins: fact.event, id: fact.id, at: fact.at)
             return
         }
+        state?.apply(fact.event, at: fact.at)
+        state?.advance(to: version + 1, at: fact.at)
     }
 
     // MARK: - Decisions
@@ -86,29 +72,46 @@ enum Listing: Aggregate {
         case soldWithoutPrice
         case priceWithoutSale
         case offerWithoutSale
+        case noContract
+        case belowFloor(Money)
+    }
+
+    /// What a consignor's item may be offered on.
+    struct Coverage: Sendable, Equatable {
+        var contractID: UUID
+        var floor: Money?
+        /// Of the item, as the terms in force have them.
+        var markdowns: [MarkdownStep]
     }
 
     /// The item as it is read with the intent. One open listing per item and channel, and none of an item that was
     /// sold: claims that go with it guard that.
+    ///
+    /// - Parameter coverage: of a consignor's item; nil: there is no active contract for it.
     static func create(
-        _ intent: Create, of item: Item.State, _ terms: Terms, _ stamp: Stamp, _ state: State
+        _ intent: Create, of item: Item.State, under coverage: Coverage? = nil, _ terms: Terms, _ stamp: Stamp,
+        _ state: State
     ) throws(Refused) -> [Event] {
         guard state == nil else { return [] }
-        let item = try offerable(item)
+        let item = try offerable(item, under: coverage)
         try check(intent.price, terms)
+        try check(intent.price, coverage)
         return stamp.facts(
             .created(
                 ListingCreated(
-                    itemID: item.id, price: intent.price, channel: intent.channel, imported: intent.imported)))
+                    itemID: item.id, price: intent.price, channel: intent.channel, imported: intent.imported,
+                    contractID: coverage?.contractID, floor: coverage?.floor)))
     }
 
-    /// What is offered is there, or will be: asked whenever an item comes before customers.
+    /// What is offered is there, or will be, and the store's own or under contract: asked whenever an item comes before
+    /// customers.
     @discardableResult
-    static func offerable(_ item: Item.State) throws(Refused) -> ItemRecord {
+    static func offerable(_ item: Item.State, under coverage: Coverage? = nil) throws(Refused) -> ItemRecord {
         guard let item else { throw .itemUnknown }
         guard !item.isDeleted else { throw .itemDeleted }
         guard item.custody.isOfferable else { throw .itemCustody(item.custody) }
         guard !item.isWithdrawn else { throw .itemWithdrawn }
+        guard item.titleHolder != .consignor || coverage != nil else { throw .noContract }
         return item
     }
 
@@ -126,12 +129,14 @@ enum Listing: Aggregate {
         }
     }
 
+    /// - Parameter floor: what its contract says now.
     static func setPrice(
-        _ intent: SetPrice, _ terms: Terms, _ stamp: Stamp, _ state: State
+        _ intent: SetPrice, floor: Money? = nil, _ terms: Terms, _ stamp: Stamp, _ state: State
     ) throws(Refused) -> [Event] {
         let listing = try existing(state)
         guard listing.status.isOpen else { throw .ended }
         try check(intent.price, terms)
+        if let floor, intent.price.amount < floor.amount { throw .belowFloor(floor) }
         guard intent.price != listing.price else { return [] }
         return stamp.facts(
             .priceChanged(
@@ -179,7 +184,7 @@ enum Listing: Aggregate {
             .ended(ListingEnded(itemID: listing.itemID, reason: intent.reason, price: intent.price)))
     }
 
-    private static func existing(_ state: State) throws(Refused) -> ListingRecord {
+    static func existing(_ state: State) throws(Refused) -> ListingRecord {
         guard let state else { throw .unknown }
         return state
     }
@@ -189,8 +194,13 @@ enum Listing: Aggregate {
         guard price.amount > 0 else { throw .priceNotPositive }
     }
 
+    private static func check(_ price: Money, _ coverage: Coverage?) throws(Refused) {
+        guard let floor = coverage?.floor, price.amount < floor.amount else { return }
+        throw .belowFloor(floor)
+    }
+
     /// With a reduction: the lowest price in force in the days before it; nil before the first publication.
-    private static func lowestPrice(
+    static func lowestPrice(
         before price: Money, _ listing: ListingRecord, _ terms: Terms, _ now: Timestamp
     ) -> Money? {
         guard price.amount < listing.price.amount else { return nil }
@@ -226,29 +236,4 @@ enum Listing: Aggregate {
 extension ListingRecord {
     /// The key of the row it was imported from.
     var importKey: String? { imported?["key"]?.stringValue }
-}
-
-extension ListingEndReason {
-    init(_ reason: ListingEnded.Reason) {
-        self =
-            switch reason {
-            case .withdrawn: .withdrawn
-            case .sold: .sold
-            case .expired: .expired
-            case .error: .error
-            }
-    }
-}
-
-extension ListingEvent {
-    var imported: ImportedListing? {
-        switch self {
-        case .created(let event): event.imported
-        case .published(let event): event.imported
-        case .priceChanged(let event): event.imported
-        case .paused(let event): event.imported
-        case .resumed(let event): event.imported
-        case .ended: nil
-        }
-    }
 }

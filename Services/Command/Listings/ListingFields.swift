@@ -19,6 +19,8 @@ extension Listing.Refused {
         case .soldWithoutPrice: "price_required"
         case .priceWithoutSale: "price_not_allowed"
         case .offerWithoutSale: "offer_not_allowed"
+        case .noContract: "contract_required"
+        case .belowFloor: "below_minimum_price"
         }
     }
 
@@ -37,13 +39,15 @@ extension Listing.Refused {
         case .soldWithoutPrice: "a listing that ends as sold names the price it was sold for"
         case .priceWithoutSale: "only a listing that ends as sold names a price"
         case .offerWithoutSale: "only a listing that ends as sold names an offer"
+        case .noContract: "a consignor's item is offered under an active contract"
+        case .belowFloor(let floor): "the contract's minimum price is \(floor)"
         }
     }
 
     var pointer: String? {
         switch self {
-        case .itemUnknown, .itemDeleted, .itemWithdrawn, .itemCustody: "/item_id"
-        case .priceNotPositive: "/price/amount"
+        case .itemUnknown, .itemDeleted, .itemWithdrawn, .itemCustody, .noContract: "/item_id"
+        case .priceNotPositive, .belowFloor: "/price/amount"
         case .currency: "/price/currency"
         case .soldWithoutPrice, .priceWithoutSale: "/price"
         case .offerWithoutSale: "/offer_id"

@@ -18,12 +18,7 @@ struct ListingRoutes {
                 try Listing.publish(stamp, state)
             }
         }
-        router.post("/v1/listings/:id/price") { request, context in
-            try await change(request, context, Listing.SetPrice.init(fields:)) {
-                intent, terms, stamp, state throws(Listing.Refused) in
-                try Listing.setPrice(intent, terms, stamp, state)
-            }
-        }
+        router.post("/v1/listings/:id/price", use: setPrice)
         router.post("/v1/listings/:id/pause") { request, context in
             try await change(request, context, Nothing.init) { _, _, stamp, state throws(Listing.Refused) in
                 try Listing.pause(stamp, state)
@@ -86,11 +81,28 @@ struct ListingRoutes {
         ) { decision in
             let listing = decision.begin(Listing.self, stamp.id)
             let item = try await decision.load(Item.self, intent.itemID)
-            decision.append(try Listing.create(intent, of: item.state, terms, stamp, listing.state), to: listing)
+            let coverage = try await decision.coverage(of: item.state, at: stamp.at)
+            decision.append(
+                try Listing.create(intent, of: item.state, under: coverage, terms, stamp, listing.state), to: listing)
         }
     }
 
-    /// Brings a listing before customers, on what its item is now.
+    @Sendable private func setPrice(_ request: Request, _ context: EdgeContext) async throws -> Response {
+        let tenant = try context.require(.listingsWrite)
+        let stamp = Stamp(id: try context.id("id", prefix: Listing.prefix), at: context.receivedAt)
+        let body = try await request.jsonObject()
+        let intent = try fields(body, Listing.SetPrice.init(fields:))
+        let terms = try Listing.Terms(tenant)
+        return try await api.answer(
+            request, context, tenant.id, body: body.bytes, on: StreamID(Listing.self, stamp.id)
+        ) { decision in
+            let listing = try await decision.load(Listing.self, stamp.id)
+            let floor = try await decision.floor(of: try Listing.existing(listing.state), at: stamp.at)
+            decision.append(try Listing.setPrice(intent, floor: floor, terms, stamp, listing.state), to: listing)
+        }
+    }
+
+    /// Brings a listing before customers, on what its item is now, with the plan by which its price falls.
     private func offer(
         _ request: Request, _ context: EdgeContext,
         decide: (Stamp, Listing.State) throws(Listing.Refused) -> [Listing.Event]
@@ -99,13 +111,17 @@ struct ListingRoutes {
         let stamp = Stamp(id: try context.id("id", prefix: Listing.prefix), at: context.receivedAt)
         let body = try await request.jsonObject(allowEmpty: true)
         _ = try fields(body, Nothing.init)
+        let terms = try Listing.Terms(tenant)
         return try await api.answer(
             request, context, tenant.id, body: body.bytes, on: StreamID(Listing.self, stamp.id)
         ) { decision in
             let listing = try await decision.load(Listing.self, stamp.id)
-            let events = try decide(stamp, listing.state)
+            var events = try decide(stamp, listing.state)
             guard !events.isEmpty, let id = listing.state?.itemID else { return }
-            try Listing.offerable(try await decision.load(Item.self, id).state)
+            let item = try await decision.load(Item.self, id).state
+            let coverage = try await decision.coverage(of: item, at: stamp.at)
+            try Listing.offerable(item, under: coverage)
+            events += try Listing.plan(coverage, terms, stamp, Listing.fold(events, from: listing.state))
             decision.append(events, to: listing)
         }
     }
@@ -129,13 +145,14 @@ struct ListingRoutes {
 }
 
 extension Decision {
-    /// Ends an item's open listings as withdrawn, with their offers, but for the one that has sold it.
+    /// Ends an item's open listings, with their offers, but for the one that has sold it.
     mutating func withdrawListings(
-        of item: UUID, except kept: UUID? = nil, _ terms: Listing.Terms, at time: Timestamp
+        of item: UUID, as reason: ListingEnded.Reason = .withdrawn, except kept: UUID? = nil, _ terms: Listing.Terms,
+        at time: Timestamp
     ) async throws {
         for id in try await holders(kind: ClaimKind.openListing, prefix: item.claimed + "/") where id != kept {
             let listing = try await load(Listing.self, id)
-            let withdrawal = Listing.End(reason: .withdrawn, price: nil)
+            let withdrawal = Listing.End(reason: reason, price: nil)
             let ended = try Listing.end(withdrawal, terms, Stamp(id: id, at: time), listing.state)
             try await end(listing, ended, soldBy: kept, at: time)
         }

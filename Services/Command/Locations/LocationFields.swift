@@ -5,13 +5,8 @@ import JSON
 extension Location.Open {
     /// From the body of a request.
     init(fields body: JSONObject) throws(InvalidFields) {
-        var reader = FieldReader(body, known: LocationField.allCases.map(\.rawValue))
-        var values: JSONObject = [:]
-        for field in LocationField.allCases {
-            values[field.rawValue] =
-                field.isRequired
-                ? reader.required(field.rawValue, field.read) : reader.optional(field.rawValue, field.read)
-        }
+        var reader = FieldReader(body, known: LocationField.names)
+        let values = reader.values(of: LocationField.allCases)
         self.init(values: try reader.finish(values))
     }
 }
@@ -19,32 +14,19 @@ extension Location.Open {
 extension Location.Change {
     /// From the body of a request; null clears an optional field.
     init(fields body: JSONObject) throws(InvalidFields) {
-        var reader = FieldReader(body, known: LocationField.allCases.map(\.rawValue))
-        var changes: JSONObject = [:]
-        for field in LocationField.allCases {
-            switch body[field.rawValue] {
-            case nil: continue
-            case .null? where !field.isRequired: changes[field.rawValue] = .null
-            case .null?: reader.fail(field.rawValue, .required, "must not be null")
-            default: changes[field.rawValue] = reader.optional(field.rawValue, field.read)
-            }
-        }
+        var reader = FieldReader(body, known: LocationField.names)
+        let changes = reader.changes(of: LocationField.allCases)
         self.init(changes: try reader.finish(changes))
     }
 }
 
 extension Location.Close {
     init(fields body: JSONObject) throws(InvalidFields) {
-        var reader = FieldReader(body, known: ["reason"])
-        let reason = reader.required("reason") { value, pointer throws(InvalidFields) in
-            try Field.text(limit: 500, value, pointer)
-        }
-        self.init(reason: try reader.finish(reason))
+        self.init(reason: try Field.requiredReason(fields: body))
     }
 }
 
-extension LocationField {
-    /// Reads a value for this field, in the one form in which it is stored.
+extension LocationField: DescribedField {
     func read(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> JSONValue {
         switch self {
         case .code:
@@ -56,12 +38,7 @@ extension LocationField {
         case .name: return .string(try Field.text(limit: 200, value, pointer))
         case .kind: return .string(try Field.choice(LocationKind.self, value, pointer).rawValue)
         case .address:
-            guard let object = value.objectValue else { throw .wrongType(pointer, "an object", value) }
-            var reader = FieldReader(object, known: PostalAddress.members)
-            guard let address = PostalAddress.read(&reader) else {
-                throw InvalidFields(errors: reader.errors.map { $0.under(pointer) })
-            }
-            return address
+            return try Field.object(PostalAddress.members, value, pointer) { PostalAddress.read(&$0) }
         }
     }
 }

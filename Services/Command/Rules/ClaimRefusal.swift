@@ -9,6 +9,8 @@ enum ClaimRefusal: Refusal {
     case consignorNumberTaken
     case itemsInCustody
     case locationCodeTaken(String)
+    case itemOnContract
+    case contractNumberTaken
     case other(kind: String)
 
     /// - Parameter wasGuard: the claim was to be absent, not to be taken.
@@ -20,6 +22,8 @@ enum ClaimRefusal: Refusal {
             case (ClaimKind.openListing, false): .itemAlreadyListed
             case (ClaimKind.soldItem, _): .itemSold
             case (ClaimKind.locationCode, _): .locationCodeTaken(value)
+            case (ClaimKind.contractItem, _): .itemOnContract
+            case (ClaimKind.contractNumber, _): .contractNumberTaken
             case (ClaimKind.importItem, _), (ClaimKind.importListing, _): .alreadyImported
             case (ClaimKind.consignorNumber, _): .consignorNumberTaken
             case (ClaimKind.custody, true): .itemsInCustody
@@ -37,6 +41,8 @@ enum ClaimRefusal: Refusal {
         case .consignorNumberTaken: "number_taken"
         case .itemsInCustody: "items_in_custody"
         case .locationCodeTaken: "location_code_taken"
+        case .itemOnContract: "item_on_contract"
+        case .contractNumberTaken: "number_taken"
         case .other: "already_taken"
         }
     }
@@ -51,6 +57,8 @@ enum ClaimRefusal: Refusal {
         case .consignorNumberTaken: "another consignor has this number"
         case .itemsInCustody: "the shop has things of the consignor"
         case .locationCodeTaken(let code): "another open location has the code \(code.quoted)"
+        case .itemOnContract: "an item is on another contract"
+        case .contractNumberTaken: "another contract has this number"
         case .other(let kind): "another holds this \(kind)"
         }
     }
@@ -60,7 +68,8 @@ enum ClaimRefusal: Refusal {
         case .skuTaken: "/sku"
         case .locationCodeTaken: "/code"
         case .itemAlreadyListed: "/item_id"
-        case .consignorNumberTaken: "/number"
+        case .consignorNumberTaken, .contractNumberTaken: "/number"
+        case .itemOnContract: "/items"
         case .itemHasOpenListing, .itemSold, .alreadyImported, .itemsInCustody, .other: nil
         }
     }

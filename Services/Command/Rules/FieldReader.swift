@@ -5,7 +5,7 @@ import JSON
 ///
 /// A field that is missing or null gives nil; a wrong one gives nil too and an error.
 struct FieldReader {
-    private let object: JSONObject
+    let object: JSONObject
     private(set) var errors: [FieldError]
 
     /// Members of `object` that are not in `known` are errors.
@@ -85,20 +85,40 @@ enum Field {
 
     /// `{"amount": 12000, "currency": "PLN"}`. Whether the amount and the currency are good is for the rules to say.
     static func money(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> Money {
-        guard let object = value.objectValue else { throw .wrongType(pointer, "an object", value) }
-        var reader = FieldReader(object, known: ["amount", "currency"])
-        let amount = reader.required("amount") { value, pointer throws(InvalidFields) in
-            if case .number = value { throw .one(pointer, .outOfRange, "must be an integer within ±2⁵³") }
-            guard let amount = value.integerValue else { throw .wrongType(pointer, "an integer", value) }
-            guard amount.magnitude <= Money.limit.magnitude else {
-                throw .one(pointer, .outOfRange, "must be an integer within ±2⁵³")
+        try object(["amount", "currency"], value, pointer) { reader in
+            let amount = reader.required("amount") { value, pointer throws(InvalidFields) in
+                if case .number = value { throw .one(pointer, .outOfRange, "must be an integer within ±2⁵³") }
+                guard let amount = value.integerValue else { throw .wrongType(pointer, "an integer", value) }
+                guard amount.magnitude <= Money.limit.magnitude else {
+                    throw .one(pointer, .outOfRange, "must be an integer within ±2⁵³")
+                }
+                return amount
             }
-            return amount
+            let currency = reader.required("currency", Self.currency)
+            return currency.flatMap { currency in amount.flatMap { Money(amount: $0, currency: currency) } }
         }
-        let currency = reader.required("currency", Self.currency)
-        guard reader.errors.isEmpty, let amount, let currency, let money = Money(amount: amount, currency: currency)
-        else { throw InvalidFields(errors: reader.errors.map { $0.under(pointer) }) }
-        return money
+    }
+
+    /// What something has cost: nothing, or more.
+    static func cost(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> Money {
+        let cost = try money(value, pointer)
+        guard cost.amount >= 0 else { throw .one("\(pointer)/amount", .outOfRange, "must not be below zero") }
+        return cost
+    }
+
+    /// Why something is done.
+    static func reason(fields body: JSONObject) throws(InvalidFields) -> String? {
+        var reader = FieldReader(body, known: ["reason"])
+        let reason = reader.optional("reason", Self.reason)
+        _ = try reader.finish(())
+        return reason
+    }
+
+    /// The same where it has to be said.
+    static func requiredReason(fields body: JSONObject) throws(InvalidFields) -> String {
+        var reader = FieldReader(body, known: ["reason"])
+        let reason = reader.required("reason", Self.reason)
+        return try reader.finish(reason)
     }
 
     static func currency(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> Currency {
@@ -106,6 +126,14 @@ enum Field {
             throw .one(pointer, .invalid, "must be a currency code of ISO 4217, like PLN")
         }
         return currency
+    }
+
+    /// Of a document that is kept elsewhere.
+    static func sha256(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> String {
+        let text = try string(value, pointer)
+        guard text.utf8.count == 64, text.utf8.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) })
+        else { throw .one(pointer, .invalid, "must be a SHA-256 in 64 lower-case hexadecimal digits") }
+        return text
     }
 
     /// A day of the calendar, `1990-05-31`.

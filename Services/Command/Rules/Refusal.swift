@@ -65,6 +65,10 @@ enum ClaimKind {
     static let atLocation = "at_location"
     /// `<consignor uuid>/<item or intake uuid>`, held while what a consignor brought is in the tenant's custody.
     static let custody = "custody"
+    /// `<item uuid>`, held by the contract that the item is on, until that is over.
+    static let contractItem = "contract_item"
+    /// A shop's number of a contract, held by the contract.
+    static let contractNumber = "contract_number"
     /// A location's code, held while it is open.
     static let locationCode = "location_code"
     /// `<item uuid>/<listing uuid>/<offer uuid>`, held by the offer while something can come of it.

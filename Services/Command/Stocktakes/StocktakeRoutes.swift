@@ -72,7 +72,7 @@ struct StocktakeRoutes {
 
     @Sendable private func cancel(_ request: Request, _ context: EdgeContext) async throws -> Response {
         let body = try await request.jsonObject(allowEmpty: true)
-        let reason = try fields(body, IntakeFields.reason)
+        let reason = try fields(body, Field.reason(fields:))
         return try await change(request, context, body) { decision, stamp, stocktake in
             decision.append(try Stocktake.cancel(reason: reason, stamp, stocktake.state), to: stocktake)
         }

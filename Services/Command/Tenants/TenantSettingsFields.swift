@@ -5,21 +5,13 @@ import JSON
 extension TenantAccount.ChangeSettings {
     /// From the body of a request; null brings a default back.
     init(fields body: JSONObject) throws(InvalidFields) {
-        var reader = FieldReader(body, known: TenantField.allCases.map(\.rawValue))
-        var changes: JSONObject = [:]
-        for field in TenantField.allCases {
-            switch body[field.rawValue] {
-            case nil: continue
-            case .null? where !field.isRequired: changes[field.rawValue] = .null
-            case .null?: reader.fail(field.rawValue, .required, "must not be null")
-            default: changes[field.rawValue] = reader.optional(field.rawValue, field.read)
-            }
-        }
+        var reader = FieldReader(body, known: TenantField.names)
+        let changes = reader.changes(of: TenantField.allCases)
         self.init(changes: try reader.finish(changes))
     }
 }
 
-extension TenantField {
+extension TenantField: DescribedField {
     static let returnDays = Int64(0)...365
     static let holdHours = Int64(1)...720
     static let offerHours = Int64(1)...720
@@ -27,7 +19,6 @@ extension TenantField {
     static let languageLimit = 20
     static let featureLimit = 100
 
-    /// Reads a value for this field, in the one form in which it is stored.
     func read(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> JSONValue {
         switch self {
         case .name: .string(try Field.text(limit: 200, value, pointer))
@@ -43,17 +34,15 @@ extension TenantField {
     }
 
     private static func address(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> JSONValue {
-        guard let object = value.objectValue else { throw .wrongType(pointer, "an object", value) }
-        var reader = FieldReader(object, known: ["kind"] + PostalAddress.members)
-        let kind = reader.required("kind") { value, pointer throws(InvalidFields) in
-            try Field.choice(TenantAddressKind.self, value, pointer).rawValue
+        try Field.object(["kind"] + PostalAddress.members, value, pointer) { reader in
+            let kind = reader.required("kind") { value, pointer throws(InvalidFields) in
+                try Field.choice(TenantAddressKind.self, value, pointer).rawValue
+            }
+            let address = PostalAddress.read(&reader)
+            guard let kind, var json = address?.objectValue else { return nil }
+            json["kind"] = .string(kind)
+            return .object(json.canonical)
         }
-        let address = PostalAddress.read(&reader)
-        guard reader.errors.isEmpty, let kind, var json = address?.objectValue else {
-            throw InvalidFields(errors: reader.errors.map { $0.under(pointer) })
-        }
-        json["kind"] = .string(kind)
-        return .object(json.canonical)
     }
 
     private static func languages(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> [JSONValue] {

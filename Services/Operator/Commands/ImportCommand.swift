@@ -28,6 +28,9 @@ struct ImportCommand: ToolCommand {
     var format = Format.shopify
     @Option(help: ArgumentHelp("The currency of its prices (default: the tenant's).", valueName: "code"))
     var currency: String?
+    @Option(
+        help: ArgumentHelp("Whose the products are where the file's column Consignor does not say.", valueName: "id"))
+    var consignor: String?
     @Flag(inversion: .prefixedNo, help: "Publish the products that the file calls published.")
     var publish = true
     @Flag(inversion: .prefixedNo, help: "Wait for the report.")
@@ -74,6 +77,7 @@ struct ImportCommand: ToolCommand {
     private func upload(_ chunks: FileChunks, to command: ServiceClient, _ console: Console) async throws -> String {
         var parameters = [("format", format.rawValue), ("publish", publish ? "true" : "false")]
         if let currency { parameters.append(("currency", currency)) }
+        if let consignor { parameters.append(("consignor_id", consignor)) }
         defer { console.endProgress() }
         let answer = try await command.send(
             "POST", "/v1/imports", query: parameters,

@@ -16,7 +16,7 @@ enum ItemsProjection: Projection {
     }
 
     static let name = "items"
-    static let foldVersion = 2
+    static let foldVersion = 3
     static let source = GroupSource.items
     static let empty = Group()
 
@@ -52,7 +52,7 @@ enum ItemsProjection: Projection {
         case .published, .resumed: ItemListings.Entry(.published)
         case .paused: ItemListings.Entry(.paused)
         case .ended(let ended): ItemListings.Entry(.ended, endReason: .init(ended.reason))
-        case .priceChanged: nil
+        case .priceChanged, .markdownPlanned: nil
         }
     }
 
@@ -76,6 +76,8 @@ struct ItemRow: Equatable, Sendable {
     var item: ItemRecord
     var position: Int64
     var status: ItemStatus
+    var title: ItemTitle
+    var allocation: ItemAllocation
     /// Separated by spaces, which no word holds.
     var words: String
     var document: JSONText
@@ -88,6 +90,8 @@ struct ItemRow: Equatable, Sendable {
         self.item = item
         self.position = position
         status = ItemDocument.status(of: item, listings)
+        title = ItemDocument.titleHolder(of: item, listings)
+        allocation = ItemDocument.allocation(of: item, listings)
         words = SearchText.words(of: item).joined(separator: " ")
         document = JSONText(bytes: ItemDocument.bytes(item, listings, for: .operators) ?? [])
         publicDocument = ItemDocument.bytes(item, listings, for: .storefront).map(JSONText.init(bytes:))
@@ -106,6 +110,11 @@ extension ItemsProjection {
         OutputColumn("category", "text") { $0.item.category },
         OutputColumn("condition", "text") { $0.item.condition },
         OutputColumn("size", "text") { $0.item.size },
+        OutputColumn("custody", "text") { $0.item.custody.rawValue },
+        OutputColumn("location_id", "uuid") { $0.item.locationID },
+        OutputColumn("title_holder", "text") { $0.title.rawValue },
+        OutputColumn("allocation", "text") { $0.allocation.rawValue },
+        OutputColumn("consignor_id", "uuid") { $0.item.consignorID },
         OutputColumn("search", "text", as: SearchColumn.expression) { $0.words },
         OutputColumn("created_at", "timestamptz") { PostgresTimestamp($0.item.createdAt) },
         OutputColumn("updated_at", "timestamptz") { PostgresTimestamp($0.item.updatedAt) },

@@ -59,35 +59,17 @@ enum ListingsProjection: Projection {
     ) throws(FoldFailure) {
         let time = event.requestedAt
         let id = event.stream.id
-        if case .created(let created) = change {
+        if case .created = change {
             guard group.item != nil else { throw FoldFailure(event, "a listing of an item that is not there") }
-            var listing = ListingRecord(
-                id: id, itemID: created.itemID, channel: created.channel, price: created.price, at: time)
+            guard var listing = ListingRecord(begins: change, id: id, at: time) else { return }
             listing.version = event.version
-            listing.setImported(created.imported?.json)
             group.lines[id] = Group.Line(listing: listing, position: event.position)
             return
         }
         guard var line = group.lines[id] else {
             throw FoldFailure(event, "\(event.type) of a listing that is not there")
         }
-        switch change {
-        case .created: break
-        case .published(let published):
-            line.listing.publish(price: published.price, at: time)
-            if let imported = published.imported { line.listing.setImported(imported.json) }
-        case .priceChanged(let changed):
-            line.listing.changePrice(to: changed.price, lowestPrice30d: changed.lowestPrice30d, at: time)
-            if let imported = changed.imported { line.listing.setImported(imported.json) }
-        case .paused(let paused):
-            line.listing.pause()
-            if let imported = paused.imported { line.listing.setImported(imported.json) }
-        case .resumed(let resumed):
-            line.listing.resume()
-            if let imported = resumed.imported { line.listing.setImported(imported.json) }
-        case .ended(let ended):
-            line.listing.end(.init(ended.reason), soldFor: ended.price, at: time)
-        }
+        line.listing.apply(change, at: time)
         line.listing.advance(to: event.version, at: time)
         line.position = event.position
         group.lines[id] = line

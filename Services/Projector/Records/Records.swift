@@ -3,7 +3,7 @@ import Documents
 /// The records that have a projection of their own. A category is read, folded, rebuilt, proven and repaired by being here.
 enum Records {
     static let all: [any ProjectedRecord.Type] = [
-        LocationRecord.self, IntakeRecord.self, StocktakeRecord.self, OfferRecord.self,
+        LocationRecord.self, IntakeRecord.self, StocktakeRecord.self, ContractRecord.self, OfferRecord.self,
     ]
 
     static let readers: [String: EventReader] = Dictionary(

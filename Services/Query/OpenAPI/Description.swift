@@ -1,5 +1,6 @@
 import Documents
 import Edge
+import EventSourcing
 import JSON
 
 /// What the service offers. Tests compare it with its routes, its parameters and its answers.
@@ -14,7 +15,7 @@ enum Description: APIWords {
         "/v1/items": file(
             get(
                 "Items, the newest first", list("Item"),
-                itemFilters(ItemStatus.allCases.map(\.rawValue))
+                itemFilters(ItemStatus.allCases.map(\.rawValue)) + facts
                     + [choice("sort", Items.sorts.map(\.name))] + page)),
         "/v1/items/{id}": get("An item", one("Item"), [path("id", "item_…")], hasTag: true),
         "/v1/listings": file(
@@ -26,15 +27,16 @@ enum Description: APIWords {
                     choice("sort", Listings.sorts.map(\.name)),
                 ] + page)),
         "/v1/listings/{id}": get("A listing", one("Listing"), [path("id", "listing_…")], hasTag: true),
-        "/v1/consignors": get(
-            "Consignors, the newest first; needs consignors:read", list("Consignor"),
-            [
-                choice("status", ConsignorStatus.allCases.map(\.rawValue)),
-                query("number", ["type": "string", "maxLength": 500], "the shop's own number"),
-                query(
-                    "q", ["type": "string", "maxLength": 500],
-                    "beginnings of words of name, mail, phone and number; a page may be short, or empty, and go on"),
-            ] + page, for: .members),
+        "/v1/consignors": file(
+            get(
+                "Consignors, the newest first; needs consignors:read", list("Consignor"),
+                [
+                    choice("status", ConsignorStatus.allCases.map(\.rawValue)),
+                    query("number", ["type": "string", "maxLength": 500], "the shop's own number"),
+                    query(
+                        "q", ["type": "string", "maxLength": 500],
+                        "beginnings of words of name, mail, phone and number; a page may be short, or empty, and go on"),
+                ] + page, for: .members)),
         "/v1/consignors/{id}": get(
             "A consignor; needs consignors:read", one("Consignor"), [path("id", "consignor_…")], for: .members),
         "/v1/locations": file(
@@ -60,6 +62,25 @@ enum Description: APIWords {
             get("Stock-takes, the newest first", list("Stocktake"), records(StocktakeRecord.self), for: .members)),
         "/v1/stocktakes/{id}": get(
             "A stock-take", one("Stocktake"), [path("id", "stocktake_…")], for: .members, hasTag: true),
+        "/v1/contracts": file(
+            get("Contracts, the newest first", list("Contract"), records(ContractRecord.self), for: .members)),
+        "/v1/contracts/{id}": get(
+            "A contract", one("Contract"), [path("id", "contract_…")], for: .members, hasTag: true),
+        "/v1/contracts/{id}/readiness": get(
+            "Whether a contract could be activated now, and what each rule says", one("Readiness"),
+            [path("id", "contract_…")], for: .members),
+        "/v1/contracts/{id}/split": get(
+            "How a sale of an item at a price would be split now", one("Split"),
+            [
+                path("id", "contract_…"), query("item", ["type": "string"], "item_…; required"),
+                query("price", integer(1...Money.limit), "minor units; required"),
+            ], for: .members),
+        "/v1/due-intents": get(
+            "What waits for its time, and what became of what had come", list("DueIntent"),
+            [
+                choice("status", DueIntentRoutes.State.allCases.map(\.rawValue)),
+                query("subject", ["type": "string", "minLength": 1], "contract_…, listing_…"),
+            ] + page, for: .members),
         "/v1/offers": file(
             get("Offers, the newest first", list("Offer"), records(OfferRecord.self), for: .members)),
         "/v1/offers/{id}": get(
@@ -144,6 +165,13 @@ enum Description: APIWords {
     private static let limit = query("limit", ["type": "integer", "minimum": 1, "maximum": 200, "default": 50])
     private static let page = [
         limit, query("cursor", ["type": "string", "minLength": 1], "`next` of the page before"),
+    ]
+
+    /// Of items; for members, not for keys.
+    private static let facts = [
+        choice("custody", ItemDocument.custodies), query("location_id", ["type": "string"], "location_…"),
+        choice("title_holder", ItemDocument.titleHolders), choice("allocation", ItemDocument.allocations),
+        query("consignor_id", ["type": "string"], "consignor_…"),
     ]
 
     private static func itemFilters(_ statuses: [String]) -> [JSONValue] {

@@ -13,6 +13,20 @@ enum Schemas: APIWords {
         "Location": object(locationMembers),
         "Intake": object(intakeMembers),
         "Stocktake": object(stocktakeMembers),
+        "Contract": object(contractMembers),
+        "ContractTerms": object(
+            termsMembers, optional: ["minimum_price", "minimum_payout", "early_withdrawal_fee"]),
+        "SplitTier": object(["from": reference("Money"), "percent": ["type": "integer"]]),
+        "MarkdownStep": object([
+            "after_days": ["type": "integer"], "percent": ["type": "integer"],
+            "bearer": choice(["store", "shared", "consignor"]),
+        ]),
+        "Readiness": object([
+            "id": string("contract_…"), "version": ["type": "integer"], "status": choice(ContractRecord.statuses),
+            "ready": ["type": "boolean"], "rules": array(object(ruleMembers, optional: ["events"])),
+        ]),
+        "Split": object(splitMembers),
+        "DueIntent": object(dueMembers),
         "Offer": object(offerMembers + offerInternals),
         "OfferForKeys": object(offerMembers),
         "Tenant": object(tenantMembers),
@@ -41,11 +55,9 @@ enum Schemas: APIWords {
 
     /// For members only.
     private static let itemFacts: JSONObject = [
-        "custody": choice([
-            "expected", "in_house", "at_authenticator", "at_repair", "in_transit", "with_buyer",
-            "returned_to_consignor", "lost", "damaged", "disposed",
-        ]), "location_id": nullable("string"), "title_holder": choice(["consignor", "store", "sold"]),
-        "allocation": choice(["free", "held", "sold"]), "consignor_id": nullable("string"),
+        "custody": choice(ItemDocument.custodies), "location_id": nullable("string"),
+        "title_holder": choice(ItemDocument.titleHolders), "allocation": choice(ItemDocument.allocations),
+        "consignor_id": nullable("string"),
     ]
 
     static let listingMembers: JSONObject =
@@ -63,8 +75,9 @@ enum Schemas: APIWords {
     static let importMembers: JSONObject = [
         "id": string("import_…"), "version": ["type": "integer"],
         "status": choice(ImportStatus.allCases.map(\.rawValue)), "format": string(), "currency": string(),
-        "publish": ["type": "boolean"], "bytes": ["type": "integer"], "counts": counts, "reason": nullable("string"),
-        "created_at": time, "updated_at": time, "lines": array(reference("ImportLine")),
+        "publish": ["type": "boolean"], "bytes": ["type": "integer"], "consignor_id": nullable("string"),
+        "counts": counts, "reason": nullable("string"), "created_at": time, "updated_at": time,
+        "lines": array(reference("ImportLine")),
     ]
 
     static let consignorMembers: JSONObject = [
@@ -113,6 +126,52 @@ enum Schemas: APIWords {
         "found": array(string("item_…")), "missing": array(string("item_…")), "elsewhere": array(string("item_…")),
         "unexplained": array(string("item_…")), "unknown": array(string("a code that is no item's")),
         "created_at": time, "updated_at": time,
+    ]
+
+    static let contractMembers: JSONObject = [
+        "id": string("contract_…"), "version": ["type": "integer"], "status": choice(ContractRecord.statuses),
+        "number": nullable("string"), "consignor_id": string("consignor_…"), "note": nullable("string"),
+        "terms": array(reference("ContractTerms")),
+        "items": array(
+            object(
+                [
+                    "item_id": string("item_…"), "tiers": array(reference("SplitTier")),
+                    "minimum_price": reference("Money"), "markdowns": array(reference("MarkdownStep")),
+                ], optional: ["tiers", "minimum_price", "markdowns"])),
+        "signature": orNull(
+            object(["document": string("SHA-256"), "signer": string(), "method": string(), "signed_at": time])),
+        "activated_at": orNull(time), "ends_at": orNull(time), "grace_ends_at": orNull(time),
+        "reason": nullable("string"), "created_at": time, "updated_at": time,
+    ]
+
+    static let termsMembers: JSONObject = [
+        "tiers": array(reference("SplitTier")), "minimum_price": reference("Money"), "term_days": ["type": "integer"],
+        "grace_days": ["type": "integer"], "markdowns": array(reference("MarkdownStep")),
+        "fees": array(object(["name": string(), "amount": reference("Money")])),
+        "unsold": choice(["return", "donate", "convert"]), "store_credit_bonus": ["type": "integer"],
+        "minimum_payout": reference("Money"), "early_withdrawal_fee": reference("Money"), "effective_from": time,
+    ]
+
+    static let ruleMembers: JSONObject = [
+        "rule": string(), "held": ["type": "boolean"], "reason": string(),
+        "events": array(object(["stream": string("contract_…"), "version": ["type": "integer"]])),
+    ]
+
+    static let splitMembers: JSONObject = [
+        "price": reference("Money"),
+        "discounts": array(
+            object(["amount": reference("Money"), "bearer": choice(["store", "shared", "consignor"])])),
+        "store_borne": reference("Money"), "basis": reference("Money"), "percent": ["type": "integer"],
+        "share": reference("Money"), "fees": array(object(["name": string(), "amount": reference("Money")])),
+        "consignor": reference("Money"), "store": reference("Money"), "terms_since": time,
+    ]
+
+    static let dueMembers: JSONObject = [
+        "id": string("a UUID"), "kind": string(), "subject": nullable("string"),
+        "status": choice(DueIntentRoutes.State.allCases.map(\.rawValue)), "due_at": time,
+        "attempts": ["type": "integer"], "error": nullable("string"), "code": nullable("string"),
+        "detail": nullable("string"), "position": nullable("integer"), "completed_at": orNull(time),
+        "correlation_id": string(), "created_at": time,
     ]
 
     static let offerMembers: JSONObject = [

@@ -37,15 +37,11 @@ struct ListRequest: Sendable {
     /// For readers who may see everything and ask for what is hidden.
     mutating func showInvisible() { hidesInvisible = false }
 
-    mutating func filter(_ name: String, _ value: String?, _ condition: (String) -> SQL) {
+    mutating func filter<Value: CustomStringConvertible>(
+        _ name: String, _ value: Value?, _ condition: (Value) -> SQL
+    ) {
         guard let value else { return }
-        scope.add(name, value)
-        conditions.append(condition(value))
-    }
-
-    mutating func filter(_ name: String, _ value: Int64?, _ condition: (Int64) -> SQL) {
-        guard let value else { return }
-        scope.add(name, String(value))
+        scope.add(name, value.description)
         conditions.append(condition(value))
     }
 

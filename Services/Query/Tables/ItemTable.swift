@@ -19,6 +19,11 @@ enum ItemTable: OperationalTable {
                l.has_published,
                i.state ->> 'brand' AS brand, i.state ->> 'category' AS category,
                i.state ->> 'condition' AS condition, i.state ->> 'size' AS size,
+               coalesce(i.state ->> 'custody', 'in_house') AS custody,
+               (i.state ->> 'location_id')::uuid AS location_id,
+               CASE WHEN l.has_sold THEN 'sold' ELSE coalesce(i.state ->> 'title_holder', 'store') END AS title_holder,
+               CASE WHEN l.has_sold THEN 'sold' ELSE coalesce(i.state ->> 'allocation', 'free') END AS allocation,
+               (i.state ->> 'consignor_id')::uuid AS consignor_id,
                (i.state ->> 'created_at')::timestamptz AS created_at
         FROM main.aggregates i
         LEFT JOIN (

@@ -1,6 +1,7 @@
 import Documents
 import EventSourcing
 import Events
+import Foundation
 import JSON
 import Testing
 
@@ -34,6 +35,42 @@ import Testing
         let key = #"["ocean-blue-shirt","","",""]"#
         #expect(Item.claims(before: nil, after: shop.item).contains(.take(kind: "import_item", value: key)))
         #expect(Listing.claims(before: nil, after: shop.listing).contains(.take(kind: "import_listing", value: key)))
+    }
+
+    // MARK: - Who brings it
+
+    @Test func `what somebody brings is theirs, and what nobody brings the store's`() throws {
+        for (consignment, holder) in [
+            (ImportPlan.Consignment.unstated, ItemTitle.store), (.by(consignorID), .consignor),
+        ] {
+            var shop = Shop()
+            #expect(try shop.import(by: consignment).outcome == .created)
+            #expect(shop.item?.titleHolder == holder)
+            #expect(shop.item?.consignorID == (holder == .consignor ? consignorID : nil))
+        }
+    }
+
+    @Test func `whose number nobody has brings nothing in`() throws {
+        var shop = Shop()
+        let plan = try shop.import(by: .unknown)
+        #expect(plan == ImportPlan(outcome: .rejected, reason: "there is no consignor with this number"))
+    }
+
+    @Test func `who brought it stays, whatever a later file says, and what the file changed is taken`() throws {
+        var shop = Shop()
+        try shop.import(by: .by(consignorID))
+        try shop.store()
+        for consignment in [ImportPlan.Consignment.by(consignorID), .unstated] {
+            #expect(try shop.import(by: consignment) == ImportPlan(outcome: .unchanged))
+        }
+        for consignment in [ImportPlan.Consignment.by(itemID), .unknown] {
+            let plan = try shop.import(by: consignment)
+            #expect(
+                plan == ImportPlan(outcome: .unchanged, reason: "who brought it stays as it was said first"))
+        }
+        shop.row["Title"] = "Blue Shirt"
+        #expect(try shop.import(by: .unknown).outcome == .changed)
+        #expect(shop.item?.title == "Blue Shirt" && shop.item?.consignorID == consignorID)
     }
 
     // MARK: - Again
@@ -305,6 +342,8 @@ import Testing
 private struct Unexpected: Error {}
 
 /// A file of one row, and what its imports have made here.
+private let consignorID = UUID(bits: 77)
+
 private struct Shop {
     var header = ShopifyFile.classic
     var row = ShopifyFile.shirt
@@ -312,14 +351,16 @@ private struct Shop {
     var listing: Listing.State = nil
 
     @discardableResult
-    mutating func `import`(publish: Bool = true) throws -> ImportPlan {
+    mutating func `import`(
+        publish: Bool = true, by consignor: ImportPlan.Consignment = .unstated
+    ) throws -> ImportPlan {
         let line = try #require(try lines(ShopifyFile(header, row).text).first)
         let variant = try #require(line.variant)
         let plan = ImportPlan.plan(
             variant, item: item, listing: listing,
             .init(
                 item: Stamp(id: itemID, at: noon), listing: Stamp(id: listingID, at: noon), terms: warsaw,
-                publish: publish))
+                publish: publish, consignor: consignor))
         item = Item.fold(plan.item, from: item)
         listing = Listing.fold(plan.listing, from: listing)
         return plan

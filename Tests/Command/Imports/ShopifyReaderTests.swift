@@ -64,6 +64,23 @@ import Testing
         #expect(left.map(\.isPublished) == right.map(\.isPublished))
     }
 
+    @Test func `a consignor's number holds for its product, is no attribute, and a name is not quoted`() throws {
+        let header = ["Handle", "Title", "Option1 Value", "Price", "Consignor"]
+        func row(_ size: String, _ consignor: String, title: String = "Top") -> [String: String] {
+            ["Handle": "top", "Title": title, "Option1 Value": size, "Price": "1", "Consignor": consignor]
+        }
+        var file = ShopifyFile(header, row("S", "K-1"), row("M", ""), row("L", " K/2 "))
+        let variants = try lines(file.text).compactMap(\.variant)
+        #expect(variants.map(\.consignor) == ["K-1", "K-1", "K/2"])
+        #expect(variants.allSatisfy { $0.attributes["consignor"] == nil })
+        file.rows = [row("S", "Anna Kowalska")]
+        let content = try #require(try lines(file.text).first).content
+        #expect(
+            content == .rejected("the consignor must be of letters, digits and -_./, with a digit among them"))
+        file.rows = [row("S", "")]
+        #expect(try lines(file.text).compactMap(\.variant).map(\.consignor) == [nil])
+    }
+
     @Test func `an attribute has one key in both dialects`() throws {
         for (left, right) in [
             ("Variant Inventory Qty", "Inventory quantity"), ("Variant Barcode", "Barcode"),

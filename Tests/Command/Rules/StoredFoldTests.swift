@@ -72,8 +72,8 @@ import Testing
         #expect(
             Set(StoredFold.categories)
                 == [
-                    "item", "listing", "tenant", "import", "location", "intake", "stocktake", "consignor", "offer",
-                    "decision",
+                    "item", "listing", "tenant", "import", "location", "intake", "stocktake", "consignor",
+                    "contract", "offer", "decision",
                 ])
     }
 }

@@ -38,7 +38,8 @@ import Testing
                 run.out
                     == """
                     nothing differs: 30 events, 14 streams, 7 groups of items, 7 groups of listings, 0 groups of \
-                    locations, 0 groups of intakes, 0 groups of stocktakes, 0 groups of offers, up to position 30
+                    locations, 0 groups of intakes, 0 groups of stocktakes, 0 groups of contracts, \
+                    0 groups of offers, up to position 30
 
                     """)
         }

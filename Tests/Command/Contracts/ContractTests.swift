@@ -1,0 +1,221 @@
+import Documents
+import EventSourcing
+import Events
+import Foundation
+import JSON
+import TestSupport
+import Testing
+
+@testable import Command
+
+private let contractID = UUID(uuidString: "01890a5d-ac96-774b-bcce-b302099a8059")!
+private let consignorID = UUID(uuidString: "01890a5d-ac96-774b-bcce-b302099a805a")!
+private let digest = String(repeating: "a", count: 64)
+
+private func fact(_ event: ContractEvent, at time: Timestamp = noon) -> Contract.Event {
+    Fact(id: contractID, at: time, event: event)
+}
+
+@Suite struct ContractTests {
+    private let stamp = Stamp(id: contractID, at: noon)
+    private let terms = ContractTerms(
+        tiers: [SplitTier(from: pln(0), percent: 50), SplitTier(from: pln(50_000), percent: 60)], termDays: 90,
+        graceDays: 14, markdowns: [MarkdownStep(afterDays: 30, percent: 20, bearer: .store)],
+        earlyWithdrawalFee: pln(1_000))
+    private let items: Contract.Items = {
+        var received = coat
+        received.origin(consignorID)
+        return [itemID: Item.fold([fact(.received(received))])!]
+    }()
+
+    private var drafted: Contract.Event { fact(.drafted(ContractDrafted(consignorID: consignorID))) }
+    private var set: Contract.Event { fact(.termsSet(ContractTermsSet(terms: terms))) }
+    private var added: Contract.Event {
+        fact(.itemsAdded(ContractItemsAdded(items: [ContractItem(itemID: itemID)])))
+    }
+    private var signature: ContractSigned {
+        ContractSigned(document: digest, signer: .consignor, method: .paper, at: noon)
+    }
+    private var signed: Contract.Event { fact(.signed(signature)) }
+    private let end = Timestamp(rfc3339: "2026-06-07T22:00:00Z")!
+    private let graceEnd = Timestamp(rfc3339: "2026-06-21T22:00:00Z")!
+    private var activated: Contract.Event {
+        fact(.activated(ContractActivated(at: noon, endsAt: end, graceEndsAt: graceEnd)))
+    }
+    private var active: [Contract.Event] { [drafted, set, added, signed, activated] }
+
+    // MARK: - Until it is active
+
+    @Test func `a contract is drafted, with terms and items if they are known`() {
+        let intent = Contract.Draft(
+            consignorID: consignorID, terms: terms, items: [ContractItem(itemID: itemID)])
+        Given(Contract.self)
+            .when { state throws(Contract.Refused) in try Contract.draft(intent, items, warsaw, stamp, state) }
+            .then(drafted, set, added)
+            .thenState { $0?.stage == .draft && $0?.version == 3 && $0?.itemIDs == [itemID] }
+    }
+
+    @Test func `amounts are in the tenant's currency`() {
+        var foreign = terms
+        foreign.minimumPrice = Money(amount: 1, currency: euro)
+        Given(Contract.self, [drafted])
+            .when { state throws(Contract.Refused) in try Contract.setTerms(foreign, warsaw, stamp, state) }
+            .refuses(.currency(euro, not: zloty))
+    }
+
+    @Test func `an item is its consignor's, and named once`() {
+        func add(_ new: [ContractItem], _ known: Contract.Items) -> (Contract.State) throws(Contract.Refused) -> [Contract.Event] {
+            { state throws(Contract.Refused) in try Contract.addItems(new, known, warsaw, stamp, state) }
+        }
+        let item = ContractItem(itemID: itemID)
+        Given(Contract.self, [drafted]).when(add([item], [:])).refuses(.itemUnknown(0))
+        Given(Contract.self, [drafted]).when(add([item], [itemID: Item.fold([fact(.received(coat))])!]))
+            .refuses(.itemNotConsignors(0))
+        Given(Contract.self, [drafted]).when(add([item, item], items)).refuses(.itemTwice(1))
+        Given(Contract.self, [drafted, added]).when(add([item], items)).thenNothing()
+    }
+
+    @Test func `other terms take the signature away`() {
+        var other = terms
+        other.termDays = 30
+        Given(Contract.self, [drafted, set, signed])
+            .thenState { $0?.stage == .signed }
+            .when { state throws(Contract.Refused) in try Contract.setTerms(other, warsaw, stamp, state) }
+            .then(fact(.termsSet(ContractTermsSet(terms: other))))
+            .thenState { $0?.stage == .draft && $0?.signature == nil }
+    }
+
+    @Test func `what is not ready says everything that is missing`() throws {
+        let record = try #require(Contract.fold([drafted]))
+        let evaluation = ContractReadiness.evaluate(
+            .init(contract: record, consignor: nil, items: [:], now: noon))
+        #expect(!evaluation.isReady)
+        #expect(
+            evaluation.rules.filter { !$0.held }.map(\.rule) == [
+                "terms_are_set", "tiers_cover_every_price", "has_items", "consignor_is_active",
+                "consignor_has_agreed_to_terms", "is_signed",
+            ])
+    }
+
+    @Test func `what is ready is activated, with what the rules said and what they rest on`() throws {
+        let record = try #require(Contract.fold([drafted, set, added, signed]))
+        var consignor = ConsignorRecord(
+            id: consignorID, number: nil, storeCredit: false, contact: [:], at: noon)
+        consignor.terms = [.init(document: digest, method: "paper", agreedAt: noon)]
+        let facts = ContractReadiness.Facts(contract: record, consignor: consignor, items: items, now: noon)
+        let evaluation = ContractReadiness.evaluate(facts)
+        #expect(evaluation.isReady)
+        #expect(evaluation.rules[0].evidence == [EventLink("contract", contractID, at: 2)])
+        #expect(evaluation.rules.last?.evidence == [EventLink("contract", contractID, at: 4)])
+        Given(Contract.self, [drafted, set, added, signed])
+            .when { state throws(Contract.Refused) in try Contract.activate(facts, warsaw, stamp, state) }
+            .then(fact(.readinessEvaluated(evaluation)), activated)
+            .thenState { $0?.stage == .active && $0?.endsAt == end }
+    }
+
+    // MARK: - Time
+
+    @Test func `a term ends when its last day has, in the tenant's time zone, and only then`() {
+        func expire(at time: Timestamp) -> (Contract.State) throws(Contract.Refused) -> [Contract.Event] {
+            { state throws(Contract.Refused) in
+                try Contract.expire([itemID], Stamp(id: contractID, at: time), state)
+            }
+        }
+        let early = Timestamp(microseconds: end.microseconds - 1)
+        let expired = fact(.expired(ContractExpired(graceEndsAt: graceEnd)), at: end)
+        Given(Contract.self, active).when(expire(at: early)).thenNothing()
+        Given(Contract.self, active).when(expire(at: end)).then(expired).thenState { $0?.stage == .expired }
+        Given(Contract.self, active + [expired]).when(expire(at: graceEnd))
+            .then(fact(.ended(ContractEnded(unsold: .toReturn, items: [itemID])), at: graceEnd))
+            .thenState { $0?.stage == .ended }
+    }
+
+    @Test func `a contract that was extended does not expire with its first term`() {
+        let later = Timestamp(rfc3339: "2026-06-17T22:00:00Z")!
+        let extended = fact(
+            .extended(
+                ContractExtended(endsAt: later, graceEndsAt: Timestamp(rfc3339: "2026-07-01T22:00:00Z")!)))
+        Given(Contract.self, active)
+            .when { state throws(Contract.Refused) in
+                try Contract.extend(until: "2026-06-17", warsaw, stamp, state)
+            }
+            .then(extended)
+        Given(Contract.self, active + [extended])
+            .when { state throws(Contract.Refused) in
+                try Contract.expire([], Stamp(id: contractID, at: end), state)
+            }
+            .thenNothing()
+        #expect(
+            Contract.reactions(to: extended, nil)
+                == [.intent(.expire, on: TypeID(prefix: "contract", uuid: contractID), at: later)])
+    }
+
+    @Test func `an amendment is in force from its moment on, not before`() throws {
+        var other = terms
+        other.tiers = [SplitTier(from: pln(0), percent: 70)]
+        let intent = Contract.Amend(terms: other, effectiveFrom: days(10))
+        let amended = fact(.amended(ContractAmended(effectiveFrom: days(10), terms: other)))
+        Given(Contract.self, active)
+            .when { state throws(Contract.Refused) in try Contract.amend(intent, warsaw, stamp, state) }
+            .then(amended)
+        let contract = try #require(Contract.fold(active + [amended]))
+        #expect(contract.terms(at: days(9))?.terms == terms)
+        #expect(contract.terms(at: days(10))?.terms == other)
+        let past = Contract.Amend(terms: other, effectiveFrom: days(-1))
+        Given(Contract.self, active)
+            .when { state throws(Contract.Refused) in try Contract.amend(past, warsaw, stamp, state) }
+            .refuses(.effectiveInPast)
+    }
+
+    @Test func `an item that is taken back early costs the fee, and a held one stays`() {
+        func remove(_ item: ItemRecord?) -> (Contract.State) throws(Contract.Refused) -> [Contract.Event] {
+            { state throws(Contract.Refused) in
+                try Contract.removeItem(.init(itemID: itemID, reason: "changed her mind"), item, stamp, state)
+            }
+        }
+        Given(Contract.self, active).when(remove(items[itemID]))
+            .then(
+                fact(.itemRemoved(ContractItemRemoved(itemID: itemID, reason: "changed her mind", fee: pln(1_000)))))
+        Given(Contract.self, [drafted, added]).when(remove(items[itemID]))
+            .then(fact(.itemRemoved(ContractItemRemoved(itemID: itemID, reason: "changed her mind"))))
+        var held = items[itemID]
+        held?.apply(.allocationChanged(ItemAllocationChanged(allocation: .held)))
+        Given(Contract.self, active).when(remove(held)).refuses(.itemHeld)
+    }
+
+    @Test func `items are held until the contract is over`() {
+        let open = Contract.fold(active), ended = Contract.fold(active + [fact(.terminated(.init(reason: "x")))])
+        #expect(
+            Contract.claims(before: nil, after: open) == [
+                .take(kind: ClaimKind.contractItem, value: itemID.uuidString.lowercased())
+            ])
+        #expect(
+            Contract.claims(before: open, after: ended) == [
+                .release(kind: ClaimKind.contractItem, value: itemID.uuidString.lowercased())
+            ])
+    }
+
+    @Test func `state is stored and read back`() throws {
+        let state = Contract.fold(active + [fact(.amended(ContractAmended(effectiveFrom: days(1), terms: terms)))])
+        #expect(try Contract.decode(Contract.encode(state)) == state)
+    }
+}
+
+@Suite struct `Fields of contracts` {
+    @Test func `tiers begin at 0 and go up, and all that is wrong is said at once`() throws {
+        let text = """
+            {"terms": {"tiers": [{"from": {"amount": 0, "currency": "PLN"}, "percent": 50},
+                                 {"from": {"amount": 0, "currency": "PLN"}, "percent": 60}], "term_days": 0}}
+            """
+        #expect(
+            try codes { try ContractFields.newTerms(body(text)) } == [
+                "/terms/tiers/1/from/amount invalid", "/terms/term_days out_of_range",
+            ])
+    }
+}
+
+extension ItemReceived {
+    fileprivate mutating func origin(_ consignor: UUID) {
+        consignorID = consignor
+    }
+}

@@ -8,6 +8,8 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
+    // Accesses that overlap are found by every build that runs tests; a release does not look for them at each field.
+    .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
 ]
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -96,6 +98,7 @@ let package = Package(
         // Shared: the database, the outside and the process.
         shared("Postgres", ["CLibpq", deque, logging]),
         shared("EventStore", ["EventSourcing", "JSON", "Postgres", deque, logging]),
+        shared("Photos", ["EventSourcing", nioPosix, system]),
         shared("PersonalData", ["EventSourcing", "JSON", "Postgres", crypto]),
         shared("Runtime", [configuration, lifecycle, logging, metrics, unixSignals]),
         shared(
@@ -111,9 +114,10 @@ let package = Package(
         + service(
             "Command",
             [
-                "Documents", "Edge", "EventSourcing", "EventStore", "Events", "Identity", "JSON", "PersonalData",
-                "Postgres",
-                "Runtime", crypto, deque, httpTypes, hummingbird, lifecycle, logging, metrics, nioCore,
+                "CZlib", "Documents", "Edge", "EventSourcing", "EventStore", "Events", "Identity", "JSON",
+                "PersonalData",
+                "Photos", "Postgres", "Runtime", crypto, deque, httpTypes, hummingbird, lifecycle, logging, metrics,
+                nioCore,
             ], executable: "closter-command")
         + service(
             "Projector",
@@ -124,8 +128,9 @@ let package = Package(
         + service(
             "Query",
             [
-                "Documents", "Edge", "EventSourcing", "Identity", "JSON", "PersonalData", "Postgres", "Runtime", crypto,
-                deque, httpTypes, hummingbird, lifecycle, logging, metrics, nioCore, yams,
+                "Documents", "Edge", "EventSourcing", "Identity", "JSON", "PersonalData", "Photos", "Postgres",
+                "Runtime",
+                crypto, deque, httpTypes, hummingbird, lifecycle, logging, metrics, nioCore, subprocess, system, yams,
             ], executable: "closter-query")
         + service(
             "Operator",
@@ -138,10 +143,10 @@ let package = Package(
             .target(
                 name: "TestSupport",
                 dependencies: [
-                    "EventSourcing", "EventStore", "Identity", "JSON", "Postgres", asyncHTTPClient, logging, nioCore,
-                    nioHTTP1, subprocess, system,
+                    "EventSourcing", "EventStore", "Identity", "JSON", "Photos", "Postgres", asyncHTTPClient, logging,
+                    nioCore, nioHTTP1, subprocess, system,
                 ],
-                path: "Tests/Support", swiftSettings: settings),
+                path: "Tests/Support", exclude: ["Photos"], swiftSettings: settings),
             // Not a test, and not of the product: what deploy/bench runs.
             .executableTarget(
                 name: "closter-bench",
@@ -152,6 +157,7 @@ let package = Package(
             tests("EventSourcing", ["EventSourcing", "JSON"]),
             tests("Events", ["Events", "EventSourcing", "JSON"], resources: [.copy("Fixtures")]),
             tests("Documents", ["Documents", "EventSourcing", "Events", "JSON"]),
+            tests("Photos", ["EventSourcing", "Photos", "TestSupport"]),
             tests("Postgres", ["Postgres", "TestSupport", logging]),
             tests(
                 "PersonalData", ["EventSourcing", "JSON", "PersonalData", "Postgres", "TestSupport", crypto, logging]),
@@ -173,7 +179,7 @@ let package = Package(
                     hummingbird, jwtKit, logging, nioCore,
                 ]),
             .executableTarget(
-                name: "closter-test-edge", dependencies: ["Edge", "Runtime", hummingbird, nioCore],
+                name: "closter-test-edge", dependencies: ["Edge", "Runtime", httpTypes, hummingbird, nioCore],
                 path: "Tests/EdgeServer", swiftSettings: settings),
             tests(
                 "Edge",
@@ -188,13 +194,15 @@ let package = Package(
                 linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
             .executableTarget(
                 name: "closter-fuzz",
-                dependencies: ["Edge", "FuzzClient", "Runtime", deque, hummingbird, logging, nioCore, nioEmbedded],
+                dependencies: [
+                    "Edge", "FuzzClient", "Runtime", deque, httpTypes, hummingbird, logging, nioCore, nioEmbedded,
+                ],
                 path: "Tests/Fuzz", exclude: ["Client", "corpus", "corpus.py"], swiftSettings: settings),
             tests(
                 "Command",
                 [
                     "Command", "Documents", "Edge", "EventSourcing", "EventStore", "Events", "Identity", "JSON",
-                    "PersonalData", "Postgres", "TestSupport", hummingbird, httpTypes, logging,
+                    "PersonalData", "Photos", "Postgres", "TestSupport", hummingbird, httpTypes, logging,
                 ]),
             tests(
                 "Projector",
@@ -205,7 +213,8 @@ let package = Package(
             tests(
                 "Query",
                 [
-                    "Documents", "Edge", "EventSourcing", "Identity", "JSON", "PersonalData", "Postgres", "Query",
+                    "Documents", "Edge", "EventSourcing", "Identity", "JSON", "PersonalData", "Photos", "Postgres",
+                    "Query",
                     "Runtime", "TestSupport", asyncHTTPClient, httpTypes, lifecycle, logging, nioCore,
                 ]),
             tests(
@@ -217,8 +226,8 @@ let package = Package(
             tests(
                 "System",
                 [
-                    "Command", "Documents", "EventSourcing", "EventStore", "Identity", "JSON", "Postgres", "Projector",
-                    "TestSupport",
+                    "Command", "Documents", "EventSourcing", "EventStore", "Identity", "JSON", "Photos", "Postgres",
+                    "Projector", "TestSupport",
                     asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess, system,
                 ]),
             tests(

@@ -5,6 +5,7 @@ import Identity
 import Logging
 import Metrics
 import PersonalData
+import Photos
 import Postgres
 public import Runtime
 public import ServiceLifecycle
@@ -52,19 +53,24 @@ public enum CommandService {
             executor: executor, fingerprints: Fingerprints(key: configuration.fingerprintKey?.reveal() ?? []),
             tokens: PositionTokens(pool: pool, shard: configuration.shard), queryURL: configuration.queryURL ?? "")
         let files = ImportFiles(pool: pool, keys: vault.keys)
+        let store = configuration.photos.map { DirectoryPhotoStore(path: $0) }
+        let photos = PhotoRecords(pool: pool)
         let skus = SKUSupply(sequences: Sequences(pool: pool), reader: reader)
-        let router = router(
-            ItemRoutes(api: api), ItemFactRoutes(api: api, skus: skus), ListingRoutes(api: api),
-            IntakeRoutes(api: api, pool: pool, skus: skus), StocktakeRoutes(api: api),
+        let router = router([
+            ItemRoutes(api: api, photos: photos), ItemFactRoutes(api: api, skus: skus), ListingRoutes(api: api),
+            IntakeRoutes(api: api, pool: pool, skus: skus, photos: photos), StocktakeRoutes(api: api),
             ImportRoutes(api: api, files: files, runner: runner),
             TenantRoutes(api: api, pool: pool, directory: directory, shard: configuration.shard),
             LocationRoutes(api: api), ConsignorRoutes(api: api, vault: vault), ContractRoutes(api: api),
-            OfferRoutes(api: api))
+            OfferRoutes(api: api),
+            PhotoRoutes(
+                records: photos, store: store, limit: configuration.photoBytes, queryURL: configuration.queryURL ?? ""),
+        ])
 
         environment.health.register("database") { await DatabaseHealth.check(pool) }
         return [
-            Running { await pool.run() }, Running { await appender.run() }, Housekeeping(pool: pool, logger: logger),
-            runner, due,
+            Running { await pool.run() }, Running { await appender.run() },
+            Housekeeping(pool: pool, photos: store, logger: logger), runner, due,
             Edge.application(
                 router, environment: environment,
                 authenticator: try Authenticator.make(
@@ -73,23 +79,9 @@ public enum CommandService {
         ]
     }
 
-    static func router(
-        _ items: ItemRoutes, _ facts: ItemFactRoutes, _ listings: ListingRoutes, _ intakes: IntakeRoutes,
-        _ stocktakes: StocktakeRoutes, _ imports: ImportRoutes, _ tenants: TenantRoutes, _ locations: LocationRoutes,
-        _ consignors: ConsignorRoutes, _ contracts: ContractRoutes, _ offers: OfferRoutes
-    ) -> EdgeRouter {
+    static func router(_ routes: [any Routes]) -> EdgeRouter {
         let router = Edge.makeRouter()
-        items.add(to: router)
-        facts.add(to: router)
-        listings.add(to: router)
-        intakes.add(to: router)
-        stocktakes.add(to: router)
-        imports.add(to: router)
-        tenants.add(to: router)
-        consignors.add(to: router)
-        locations.add(to: router)
-        contracts.add(to: router)
-        offers.add(to: router)
+        for routes in routes { routes.add(to: router) }
         CommandDescription.service.add(to: router)
         return router
     }

@@ -1,4 +1,6 @@
+import Foundation
 import Logging
+import Photos
 import Postgres
 import Runtime
 import ServiceLifecycle
@@ -7,6 +9,7 @@ import ServiceLifecycle
 /// keys of those who are erased.
 struct Housekeeping: Service {
     let pool: PostgresPool
+    let photos: DirectoryPhotoStore?
     let logger: Logger
 
     func run() async throws {
@@ -17,6 +20,7 @@ struct Housekeeping: Service {
                     try await pool.execute(["SELECT main.sweep_import_chunks()"], deadline: .seconds(60))
                     try await pool.execute(["SELECT main.shred_due()"], deadline: .seconds(60))
                     try await pool.execute(["SELECT main.sweep_due_intents()"], deadline: .seconds(60))
+                    try await photos?.sweep(before: Date() - 86_400)
                 } catch {
                     logger.warning("housekeeping waits", metadata: ["error": "\(error)"])
                 }

@@ -58,6 +58,18 @@ enum QueryMetrics {
         metrics.observe("closter_hot_lost_total", .counter) { Double(hot.counts.lost.load(ordering: .relaxed)) }
     }
 
+    static func register(sizes: PhotoSizes, in metrics: PrometheusMetrics) {
+        metrics.describe(
+            MetricDefinition(
+                "closter_photo_sizes_total", .counter, help: "Photos that were made smaller, or could not be."))
+        metrics.observe("closter_photo_sizes_total", .counter, dimensions: [("outcome", "made")]) {
+            Double(sizes.counts.made.load(ordering: .relaxed))
+        }
+        metrics.observe("closter_photo_sizes_total", .counter, dimensions: [("outcome", "failed")]) {
+            Double(sizes.counts.failed.load(ordering: .relaxed))
+        }
+    }
+
     static func register(feed: Feed, in metrics: PrometheusMetrics) {
         metrics.describe(
             MetricDefinition("closter_followers", .gauge, help: "Streams of the live feed that are open."),

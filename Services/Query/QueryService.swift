@@ -4,6 +4,7 @@ import EventSourcing
 import Identity
 import Logging
 import PersonalData
+import Photos
 import Postgres
 public import Runtime
 public import ServiceLifecycle
@@ -51,18 +52,25 @@ public enum QueryService {
                 database: configuration.doorbell ? database : nil, logger: logger),
             logger: logger)
 
+        let store = configuration.photos.map { DirectoryPhotoStore(path: $0) }
+        let sizes = store.map {
+            PhotoSizes(store: $0, resizer: Resizer(program: configuration.resizer), logger: logger)
+        }
+
         QueryHealth.register(pool: pool, follower: follower, poll: configuration.poll, in: environment.health)
         QueryMetrics.register(follower: follower, in: environment.metrics)
         QueryMetrics.register(hot: hot, in: environment.metrics)
         switches.register(in: environment.health, environment.metrics)
         shadow.register(in: environment.metrics)
         QueryMetrics.register(feed: feed, in: environment.metrics)
+        if let sizes { QueryMetrics.register(sizes: sizes, in: environment.metrics) }
         Edge.observe(pool, in: environment.metrics, name: "main")
 
         let server = Edge.application(
             router(
                 pool: pool, follower: follower, feed: feed, shard: configuration.shard, switches: switches,
-                shadow: shadow, hot: hot, consignors: consignors),
+                shadow: shadow, hot: hot, consignors: consignors,
+                photos: PhotoRoutes(pool: pool, store: store, sizes: sizes)),
             environment: environment, authenticator: authenticator, hot: configuration.hotBytes > 0 ? hot : nil,
             onRunning: onRunning)
         // The feed is stopped first: the server ends when every answer has ended, and those of followers do not by
@@ -75,7 +83,7 @@ public enum QueryService {
 
     static func router(
         pool: PostgresPool, follower: ShardFollower, feed: Feed, shard: String, switches: SwitchFile, shadow: Shadow,
-        hot: HotAnswers, consignors: ConsignorReader
+        hot: HotAnswers, consignors: ConsignorReader, photos: PhotoRoutes
     ) -> EdgeRouter {
         let router = Edge.makeRouter()
         let standpoints = Standpoints(shard: shard, follower: follower)
@@ -95,6 +103,7 @@ public enum QueryService {
         SwitchRoutes(switches: switches).add(to: router)
         ImportRoutes(pool: pool, standpoints: standpoints).add(to: router)
         TenantRoutes(pool: pool, standpoints: standpoints).add(to: router)
+        photos.add(to: router)
         LabelRoutes(pool: pool, standpoints: standpoints).add(to: router)
         ConsignorRoutes(reader: consignors, standpoints: standpoints).add(to: router)
         HistoryRoutes(pool: pool, standpoints: standpoints, feed: feed).add(to: router)

@@ -52,10 +52,18 @@ public struct Authenticator: Sendable {
             purpose: purpose)
     }
 
-    /// - Parameter needsTenant: false where the path is not about a tenant, whatever `Closter-Tenant` says.
-    func access(_ request: Request, needsTenant: Bool) async throws -> Access {
+    /// - Parameters:
+    ///   - needsTenant: false where the path is not about a tenant, whatever `Closter-Tenant` says.
+    ///   - isLinked: whether a publishable key may come as a parameter of the address.
+    func access(_ request: Request, needsTenant: Bool, isLinked: Bool = false) async throws -> Access {
         let authorization = try request.header(.authorization)
         let key = try request.header(.closterKey)
+        if isLinked, authorization == nil, key == nil, let linked = request.uri.queryParameters["key"].map(String.init)
+        {
+            // Addresses are kept, shown and passed on: no secret may stand in one.
+            guard APIKey(linked)?.kind == .publishable else { throw Self.invalidKey }
+            return try await keyAccess(linked, slug: try request.header(.closterTenant))
+        }
         switch (authorization, key) {
         case (nil, nil): throw Problem(.unauthenticated)
         case (.some, .some): throw Problem(.invalidHeader, "Send either Authorization or Closter-Key, not both.")
@@ -96,13 +104,14 @@ public struct Authenticator: Sendable {
         return access
     }
 
+    private static let invalidKey = Problem(.unauthenticated, "The key is not a valid one.")
+
     private func keyAccess(_ text: String, slug: String?) async throws -> Access {
-        let refusal = Problem(.unauthenticated, "The key is not a valid one.")
-        guard let key = APIKey(text) else { throw refusal }
+        guard let key = APIKey(text) else { throw Self.invalidKey }
         let found = try await directory.find(slug: key.slug, for: purpose)
         let now = Timestamp.now
         guard let tenant = found.tenant, let (id, record) = tenant.record.key(matching: key), record.isValid(at: now)
-        else { throw refusal }
+        else { throw Self.invalidKey }
         // The key names its tenant; a header that names another is a mistake that must not go unnoticed.
         if let slug, slug != tenant.slug { throw Problem(.unknownTenant) }
         let principal: Principal =

@@ -24,6 +24,8 @@ public struct EdgeResponder: HTTPResponder {
 
     /// Paths under `/v1` that are not about a tenant.
     private static let tenantlessPatterns: Set<String> = ["/v1/tenants"]
+    /// What pages show by its address: a browser sends no header with it, so a publishable key may come as `key`.
+    private static let linkedPatterns: Set<String> = ["/v1/photos/{name}"]
 
     public func respond(to request: Request, context: EdgeContext) async throws -> Response {
         let start = ContinuousClock.now
@@ -82,7 +84,8 @@ public struct EdgeResponder: HTTPResponder {
     ) async throws {
         guard let authenticator else { throw Problem(.unauthenticated) }
         let access = try await authenticator.access(
-            request, needsTenant: !Self.tenantlessPatterns.contains(route.pattern))
+            request, needsTenant: !Self.tenantlessPatterns.contains(route.pattern),
+            isLinked: Self.linkedPatterns.contains(route.pattern))
         context.access = access
         if let tenant = access.tenant { context.logger[metadataKey: "tenant"] = .string(tenant.slug) }
         if case .publishable = access.principal, request.method != .get, request.method != .head {

@@ -66,7 +66,8 @@ extension Problem.Code {
         "precondition_failed", 412, "Precondition failed",
         "The thing has another version than If-Match names. Read it again before you change it.")
     public static let tooLarge = Self(
-        "too_large", 413, "Too large", "A body may have 1 MiB, an import's file 64 MiB.")
+        "too_large", 413, "Too large",
+        "A body may have 1 MiB, an import's file 64 MiB, a photo what this installation allows, mostly 20 MiB.")
     public static let requestTimeout = Self(
         "request_timeout", 408, "Request timeout",
         "The request did not come to its end in time. Nothing was done; the connection is closed.")
@@ -74,7 +75,8 @@ extension Problem.Code {
         "head_too_large", 431, "Header too large", "The request's line and header fields may have 16 KiB together.")
     public static let unsupportedMediaType = Self(
         "unsupported_media_type", 415, "Unsupported media type",
-        "Send JSON as `Content-Type: application/json`, an import as `text/csv`, neither compressed.")
+        "Send JSON as `Content-Type: application/json`, an import as `text/csv`, neither compressed. A photo is JPEG, PNG or "
+            + "WebP by its content, whatever it is called.")
     public static let invalidFields = Self(
         "invalid_fields", 422, "Invalid fields",
         "Fields of the body are missing, unknown, of the wrong type or out of range. `errors` names each by its "
@@ -88,12 +90,20 @@ extension Problem.Code {
     public static let idempotencyKeyReused = Self(
         "idempotency_key_reused", 422, "Idempotency key used for another request",
         "This Idempotency-Key stands for a request with another principal, method, path or body. Use a new one.")
+    public static let unusablePhoto = Self(
+        "unusable_photo", 422, "Unusable photo",
+        "The file is cut short, damaged, of a kind that browsers do not show, or its picture is empty or too large. The "
+            + "code in `errors` says which.")
     public static let tooManyRequests = Self(
         "too_many_requests", 429, "Too many requests", "Slow down; Retry-After says for how long.")
     public static let internalError = Self(
         "internal", 500, "Internal error",
         "A defect of ours. The correlation_id finds it in our logs. Writes may be repeated with their "
             + "Idempotency-Key.")
+    public static let notSetUp = Self(
+        "not_set_up", 501, "Not set up",
+        "This installation was not set up for what was asked: it has no place for photos, or no program that makes them "
+            + "smaller.")
     public static let unavailable = Self(
         "unavailable", 503, "Temporarily unavailable",
         "Something this needs, such as the database, does not answer. Nothing was done; Retry-After says when to "
@@ -111,8 +121,7 @@ extension Problem.Code {
         badRequest, malformedJSON, invalidHeader, invalidParameter, invalidCursor, invalidPosition, unauthenticated,
         forbidden, unknownTenant, notFound, methodNotAllowed, conflict, requestInProgress, preconditionFailed, tooLarge,
         requestTimeout, headTooLarge, unsupportedMediaType, invalidFields, refused, claimTaken, idempotencyKeyReused,
-        tooManyRequests, internalError,
-        unavailable, outcomeUnknown, notYetVisible,
+        unusablePhoto, tooManyRequests, internalError, notSetUp, unavailable, outcomeUnknown, notYetVisible,
     ]
 
     /// The kind that stands for a status which came without one.

@@ -21,22 +21,22 @@ enum TraceParent {
 
     /// Appends the bytes of a new trace.
     static func append(to text: inout [UInt8]) {
-        func append(_ id: UInt64) {
-            for shift in stride(from: UInt64(60), through: 0, by: -4) {
-                text.append(digits[Int(truncatingIfNeeded: id >> shift & 0xF)])
-            }
-        }
-        text.reserveCapacity(text.count + 55)
         text.append(contentsOf: "00-".utf8)
         // Neither id may be all zeros.
-        append(UniqueBits.next() | 1)
-        append(UniqueBits.next())
+        append(UniqueBits.next() | 1, to: &text)
+        append(UniqueBits.next(), to: &text)
         text.append(UInt8(ascii: "-"))
-        append(UniqueBits.next() | 1)
+        append(UniqueBits.next() | 1, to: &text)
         text.append(contentsOf: "-01".utf8)
     }
 
-    private static let digits = Array("0123456789abcdef".utf8)
+    private static func append(_ id: UInt64, to text: inout [UInt8]) {
+        let known = StaticString("0123456789abcdef").utf8Start
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { digits in
+            for place in digits.indices { digits[place] = known[Int(id >> (60 - 4 * UInt64(place)) & 0xF)] }
+            text.append(contentsOf: digits)
+        }
+    }
 
     private static func isHex(_ bytes: some Collection<UInt8>, count: Int) -> Bool {
         bytes.count == count && bytes.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }

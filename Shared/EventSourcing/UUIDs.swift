@@ -24,14 +24,21 @@ extension UUID {
 
     /// Appends the bytes of `text`.
     public func append(to text: inout [UInt8]) {
-        let digits = StaticString("0123456789abcdef").utf8Start
-        text.reserveCapacity(text.count + 36)
-        withUnsafeBytes(of: uuid) { bytes in
-            for (index, byte) in bytes.enumerated() {
-                if index == 4 || index == 6 || index == 8 || index == 10 { text.append(UInt8(ascii: "-")) }
-                text.append(digits[Int(byte >> 4)])
-                text.append(digits[Int(byte & 0xF)])
+        let known = StaticString("0123456789abcdef").utf8Start
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 36) { digits in
+            var place = 0
+            withUnsafeBytes(of: uuid) { bytes in
+                for byte in bytes {
+                    if place == 8 || place == 13 || place == 18 || place == 23 {
+                        digits[place] = UInt8(ascii: "-")
+                        place += 1
+                    }
+                    digits[place] = known[Int(byte >> 4)]
+                    digits[place + 1] = known[Int(byte & 0xF)]
+                    place += 2
+                }
             }
+            text.append(contentsOf: digits)
         }
     }
 

@@ -30,12 +30,13 @@ public struct Permission: RawRepresentable, Hashable, Sendable, ExpressibleByStr
     public static let consignorsWrite: Permission = "consignors:write"
     public static let consignorsErase: Permission = "consignors:erase"
     public static let intakesWrite: Permission = "intakes:write"
+    public static let photosWrite: Permission = "photos:write"
 
     /// All that can be granted, `*` first.
     public static let known: [Permission] = [
         all, itemsWrite, listingsWrite, importsWrite, membersWrite, keysWrite, tenantWrite, contractsWrite,
         offersCreate, offersWrite, ordersCreate, ordersWrite, payoutsWrite, locationsWrite, consignorsRead,
-        consignorsWrite, consignorsErase, intakesWrite,
+        consignorsWrite, consignorsErase, intakesWrite, photosWrite,
     ]
 
     public var isKnown: Bool { Self.known.contains(self) }

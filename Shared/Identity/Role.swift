@@ -23,10 +23,13 @@ public enum Role: String, CaseIterable, Sendable {
             [
                 .itemsWrite, .listingsWrite, .importsWrite, .tenantWrite, .contractsWrite, .offersCreate, .offersWrite,
                 .ordersCreate, .ordersWrite, .payoutsWrite, .locationsWrite, .consignorsRead, .consignorsWrite,
-                .consignorsErase, .intakesWrite,
+                .consignorsErase, .intakesWrite, .photosWrite,
             ]
-        case .intake: [.itemsWrite, .importsWrite, .consignorsRead, .consignorsWrite, .intakesWrite]
-        case .sales: [.itemsWrite, .listingsWrite, .offersCreate, .offersWrite, .ordersCreate, .ordersWrite]
+        case .intake: [.itemsWrite, .importsWrite, .consignorsRead, .consignorsWrite, .intakesWrite, .photosWrite]
+        case .sales:
+            [
+                .itemsWrite, .listingsWrite, .offersCreate, .offersWrite, .ordersCreate, .ordersWrite, .photosWrite,
+            ]
         case .finance: [.consignorsRead, .contractsWrite, .payoutsWrite]
         case .viewer: []
         }

@@ -80,6 +80,15 @@ struct EnvironmentReader {
         return text.hasSuffix("/") ? String(text.dropLast()) : text
     }
 
+    mutating func path(_ key: String) -> String? {
+        guard let text = text(key) else { return nil }
+        guard text.hasPrefix("/") else {
+            report(key, "must be an absolute path")
+            return nil
+        }
+        return text
+    }
+
     mutating func hex(_ key: String, minimumBytes: Int) -> [UInt8]? {
         guard let text = text(key, secret: true) else { return nil }
         let digits = text.utf8.compactMap { Character(UnicodeScalar($0)).hexDigitValue }

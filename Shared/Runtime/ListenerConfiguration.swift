@@ -70,17 +70,26 @@ extension ServiceConfiguration {
             case required
         }
 
-        /// The server's certificate, and those between it and the root.
-        public var certificate: String
-        /// Without a passphrase.
-        public var key: String
+        public struct Pair: Equatable, Sendable {
+            /// The server's certificate, and those between it and the root.
+            public var certificate: String
+            /// Without a passphrase.
+            public var key: String
+
+            public init(certificate: String, key: String) {
+                self.certificate = certificate
+                self.key = key
+            }
+        }
+
+        /// Each for the names in its certificate; the first also for clients that ask for no name, or for another.
+        public var pairs: [Pair]
         /// Those who vouch for clients.
         public var clientAuthority: String?
         public var clients: Clients
 
-        public init(certificate: String, key: String, clientAuthority: String? = nil, clients: Clients = .none) {
-            self.certificate = certificate
-            self.key = key
+        public init(_ pairs: [Pair], clientAuthority: String? = nil, clients: Clients = .none) {
+            self.pairs = pairs
             self.clientAuthority = clientAuthority
             self.clients = clients
         }
@@ -106,8 +115,8 @@ extension EnvironmentReader {
 
     /// - Parameter required: somebody listens for https.
     mutating func tls(required: Bool) -> ServiceConfiguration.TLS? {
-        let certificate = text("CLOSTER_TLS_CERTIFICATE")
-        let key = text("CLOSTER_TLS_KEY")
+        let certificates = paths("CLOSTER_TLS_CERTIFICATE")
+        let keys = paths("CLOSTER_TLS_KEY")
         let authority = text("CLOSTER_TLS_CLIENT_CA")
         var clients = authority == nil ? ServiceConfiguration.TLS.Clients.none : .optional
         switch text("CLOSTER_TLS_CLIENTS")?.lowercased() {
@@ -117,11 +126,19 @@ extension EnvironmentReader {
         case "optional"?, "required"?: report("CLOSTER_TLS_CLIENTS", "needs CLOSTER_TLS_CLIENT_CA")
         default: report("CLOSTER_TLS_CLIENTS", "must be optional or required")
         }
-        let isMeant = required || certificate != nil || key != nil || authority != nil
-        if isMeant, certificate == nil { require("CLOSTER_TLS_CERTIFICATE") }
-        if isMeant, key == nil { require("CLOSTER_TLS_KEY") }
-        guard let certificate, let key else { return nil }
+        let isMeant = required || !certificates.isEmpty || !keys.isEmpty || authority != nil
+        if isMeant, certificates.isEmpty { require("CLOSTER_TLS_CERTIFICATE") }
+        if isMeant, keys.isEmpty { require("CLOSTER_TLS_KEY") }
+        guard !certificates.isEmpty, !keys.isEmpty else { return nil }
+        if certificates.count != keys.count {
+            report("CLOSTER_TLS_KEY", "must name a key for each certificate: \(certificates.count), not \(keys.count)")
+        }
         return ServiceConfiguration.TLS(
-            certificate: certificate, key: key, clientAuthority: authority, clients: clients)
+            zip(certificates, keys).map { .init(certificate: $0, key: $1) }, clientAuthority: authority,
+            clients: clients)
+    }
+
+    private mutating func paths(_ key: String) -> [String] {
+        (text(key) ?? "").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
     }
 }

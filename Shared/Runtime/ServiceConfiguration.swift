@@ -10,7 +10,7 @@ public import Logging
 /// | `CLOSTER_HTTP_HOST` | address to listen on | `127.0.0.1` |
 /// | `CLOSTER_HTTP_PORT` | port to listen on, 0 = any free one | given by the service |
 /// | `CLOSTER_LISTEN` | instead of host and port, comma-separated: `http://HOST:PORT`, `https://HOST:PORT`, `unix:/PATH` | none |
-/// | `CLOSTER_TLS_CERTIFICATE`, `CLOSTER_TLS_KEY` | files of the certificate chain and its key, in PEM | required by https |
+/// | `CLOSTER_TLS_CERTIFICATE`, `CLOSTER_TLS_KEY` | files of the certificate chain and its key, in PEM; several, for several names, separated by commas | required by https |
 /// | `CLOSTER_TLS_CLIENT_CA` | file of those who vouch for clients' certificates, in PEM | none: clients are not asked |
 /// | `CLOSTER_TLS_CLIENTS` | `optional` or `required`: whether a client must show a certificate | `optional` |
 /// | `CLOSTER_CONNECTIONS` | connections that are open at once, 1 to 1000000 | `20000` |
@@ -22,6 +22,9 @@ public import Logging
 /// | `CLOSTER_STACK_JWKS_URL` | where that project's keys are | Stack Auth's own address |
 /// | `CLOSTER_FINGERPRINT_KEY` | hex, at least 32 bytes: key of the idempotency fingerprints (secret) | required by command |
 /// | `CLOSTER_MASTER_KEYS` | file of the keys that wrap the keys of persons, `name base64(32 bytes)` a line, the current one first | required by command and query |
+/// | `CLOSTER_PHOTOS` | absolute path of the folder of photos, the same for command and query | none: photos are neither taken nor shown |
+/// | `CLOSTER_PHOTO_BYTES` | the largest photo that command takes, 1024 to 2²⁸ | 20 MiB |
+/// | `CLOSTER_RESIZER` | absolute path of `vipsthumbnail`, by which query makes photos smaller | `/usr/bin/vipsthumbnail` |
 /// | `CLOSTER_DOORBELL` | `on` or `off`: whether NOTIFY is rung and listened to | `on` |
 /// | `CLOSTER_POLL_MS` | interval of the polls that make doorbells dispensable, 10 to 60000 | `250` |
 /// | `CLOSTER_REBUILD_ON_NEW_FOLD` | `true` or `false`: whether a projector rebuilds what an older fold has filled | `false` |
@@ -79,6 +82,11 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
     public var fingerprintKey: Secret<[UInt8]>?
     /// The path of the file.
     public var masterKeys: String?
+    /// The path of the folder.
+    public var photos: String?
+    public var photoBytes: Int
+    /// The path of the program, whether it is there or not.
+    public var resizer: String
     public var doorbell: Bool
     public var poll: Duration
     public var rebuildOnNewFold: Bool
@@ -131,6 +139,9 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
         self.issuer = reader.issuer(required: requires.contains(.issuer))
         self.fingerprintKey = fingerprintKey.map(Secret.init)
         self.masterKeys = masterKeys
+        self.photos = reader.path("CLOSTER_PHOTOS")
+        self.photoBytes = reader.integer("CLOSTER_PHOTO_BYTES", in: 1024...1 << 28) ?? 20 << 20
+        self.resizer = reader.path("CLOSTER_RESIZER") ?? "/usr/bin/vipsthumbnail"
         self.doorbell = reader.onOff("CLOSTER_DOORBELL") ?? true
         self.poll = .milliseconds(reader.integer("CLOSTER_POLL_MS", in: 10...60_000) ?? 250)
         self.rebuildOnNewFold = reader.flag("CLOSTER_REBUILD_ON_NEW_FOLD") ?? false
@@ -159,7 +170,8 @@ public struct ServiceConfiguration: Sendable, CustomStringConvertible {
         \(connectionsPerAddress) of an address, TLS \(tls.map { "\($0)" } ?? "none"), database \(databaseURL == nil ? "none" : "<redacted>"), \
         issuer \(issuer.map { "\($0)" } ?? "none"), query \(queryURL ?? "none"), command \(commandURL ?? "none"), \
         fingerprint key \(fingerprintKey == nil ? "none" : "<redacted>"), \
-        master keys \(masterKeys ?? "none"), doorbell \(doorbell ? "on" : "off"), \
+        master keys \(masterKeys ?? "none"), photos \(photos ?? "none") up to \(photoBytes) bytes, resizer \(resizer), \
+        doorbell \(doorbell ? "on" : "off"), \
         poll \(poll), rebuild on new fold \(rebuildOnNewFold) with \(rebuildShare) of a core, \
         parked limit \(parkedLimit), log level \(logLevel), read switches \(readSwitches ?? "none"), \
         platform operators \(platformOperators.count), followers \(followers), hot bytes \(hotBytes), requests per tenant \(requestsPerTenant), shard \(shard)

@@ -32,13 +32,16 @@ import Testing
         let runner = ImportRunner(
             executor: executor, reader: reader, pool: pool, vault: vault, configuration: database, logger: logger)
         let skus = SKUSupply(sequences: Sequences(pool: pool), reader: reader)
-        return CommandService.router(
-            ItemRoutes(api: api), ItemFactRoutes(api: api, skus: skus), ListingRoutes(api: api),
-            IntakeRoutes(api: api, pool: pool, skus: skus), StocktakeRoutes(api: api),
+        let photos = PhotoRecords(pool: pool)
+        return CommandService.router([
+            ItemRoutes(api: api, photos: photos), ItemFactRoutes(api: api, skus: skus), ListingRoutes(api: api),
+            IntakeRoutes(api: api, pool: pool, skus: skus, photos: photos), StocktakeRoutes(api: api),
             ImportRoutes(api: api, files: ImportFiles(pool: pool, keys: keys), runner: runner),
             TenantRoutes(api: api, pool: pool, directory: TenantDirectory(pool: pool), shard: "main"),
             LocationRoutes(api: api), ConsignorRoutes(api: api, vault: vault), ContractRoutes(api: api),
-            OfferRoutes(api: api))
+            OfferRoutes(api: api),
+            PhotoRoutes(records: photos, store: nil, limit: 1, queryURL: ""),
+        ])
     }
 
     private static let document = APIDocument(CommandDescription.service.document)

@@ -24,6 +24,7 @@ import Testing
         "main.outbox": ["append": "SIu", "query": "s", "worker": "SU", "operator": "S"],
         "main.due_intents": ["append": "SI", "worker": "SI", "operator": "S"],
         "main.sequences": ["append": "SIU", "operator": "S"],
+        "main.photos": ["command": "SiD", "query": "s", "operator": "S"],
         "main.import_chunks": ["append": "SID", "command": "S"],
         "main.import_lines": ["append": "SI", "command": "S", "query": "S", "operator": "S"],
         "main.generations": all("S", "projector", "query", "operator", "append"),

@@ -142,6 +142,17 @@ import Testing
         }
     }
 
+    @Test func `a last answer arrives, whatever its client has sent behind its request`() async throws {
+        let last = "GET /nowhere HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        for count in [1, 60, 1_000] {
+            try await raw { connection in
+                try await connection.send(String(repeating: last, count: count))
+                let all = try await connection.readToEnd()
+                #expect(all.components(separatedBy: "HTTP/1.1 404 Not Found").count == 2)
+            }
+        }
+    }
+
     @Test func `what is wrong behind a good request is refused after its answer`() async throws {
         try await raw { connection in
             try await connection.send("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n?!\r\n\r\n")

@@ -16,20 +16,35 @@ import Testing
     // MARK: What is looked at
 
     @Test func `a request is known by its fields, whatever their case`() {
-        var request = HotRequest(isHead: false, target: "/")
-        for (name, value) in [
-            ("AUTHORIZATION", "a"), ("closter-Tenant", "t"), ("Closter-After", "p"), ("If-None-Match", "\"x\""),
-            ("accept-encoding", "gzip"), ("Origin", "o"), ("X-Correlation-Id", "c"), ("traceparent", "d"),
-            ("Cache-Control", "max-age=0"), ("Prefer", "wait=1"), ("User-Agent", "u"), ("Closter-Kez", "-"),
-        ] { request.take(name, value) }
-        #expect(request.authorization == "a" && request.tenant == "t" && request.after == "p")
-        #expect(request.ifNoneMatch == "\"x\"" && request.acceptEncoding == "gzip" && request.origin == "o")
+        var fields = [
+            (name: "AUTHORIZATION", value: "a"), ("closter-Tenant", "t"), ("Closter-After", "p"),
+            ("If-None-Match", "\"x\""), ("accept-encoding", "gzip"), ("Origin", "ó"), ("X-Correlation-Id", "c"),
+            ("traceparent", "d"), ("Cache-Control", "max-age=0"), ("Prefer", "wait=1"), ("User-Agent", "u"),
+            ("Closter-Kez", "-"), ("Accept", "*/*"),
+        ]
+        // What is left of another one is not seen.
+        var room = Array("GET /other?with=more".utf8)
+        var request: HotRequest { HotRequest(isHead: false, target: "/a?b", fields, room: &room) }
+        #expect(request.target == "/a?b" && request.authorization == "a" && request.after == "p")
+        #expect(request.credentials.tenant.map(Array.init) == Array("t".utf8))
+        #expect(request.ifNoneMatch == "\"x\"" && request.takesGzip && request.origin == "ó")
         #expect(request.correlationID == "c" && request.traceparent == "d" && request.prefer == "wait=1")
         #expect(request.key == nil && !request.isUnusual && !request.refusesKept)
-        request.take("closter-key", "k")
-        #expect(!request.isUnusual)
-        request.take("Closter-Key", "k")
+        fields.append(("closter-key", "k"))
+        #expect(!request.isUnusual && request.key == "k")
+        fields.append(("Closter-Key", "k"))
         #expect(request.isUnusual)
+    }
+
+    @Test(arguments: [
+        ("text/csv", true), ("application/json, TEXT/CSV;q=0.5", true), ("csv", true), ("text/cs", false),
+        ("cs", false),
+        ("", false), ("*/*", false),
+    ])
+    func `another form than what is kept is the router's`(accept: String, isUnusual: Bool) {
+        var room: [UInt8] = []
+        let request = HotRequest(isHead: false, target: "/", [(name: "accept", value: accept)], room: &room)
+        #expect(request.isUnusual == isUnusual)
     }
 
     @Test(arguments: [
@@ -144,12 +159,5 @@ import Testing
             #expect(
                 metrics.contains(#"closter_http_requests_total{method="HEAD",route="/v1/items/:id",status="200"} 1"#))
         }
-    }
-}
-
-extension HotRequest {
-    fileprivate mutating func take(_ name: String, _ value: String) {
-        var name = name
-        name.withUTF8 { take($0, value) }
     }
 }

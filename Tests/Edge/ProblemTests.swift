@@ -36,7 +36,9 @@ import Testing
             #expect(code.explanation.hasSuffix("."))
         }
         #expect(
-            Set(codes.map(\.status)) == [400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 431, 500, 503])
+            Set(codes.map(\.status)) == [
+                400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 431, 500, 501, 503,
+            ])
     }
 
     @Test func `what may pass soon says when to come back`() {

@@ -47,13 +47,16 @@ final class TLSFixture: Sendable {
     }
 
     /// Writes NAME.pem and NAME.key.
-    func issue(_ name: String, _ subject: String, by authority: String = "ca", days: Int = 2) async throws {
+    func issue(
+        _ name: String, _ subject: String, by authority: String = "ca", days: Int = 2,
+        names: String = "DNS:localhost,IP:127.0.0.1"
+    ) async throws {
         try await request(
             name, subject,
             [
                 "-CA", path("\(authority).pem"), "-CAkey", path("\(authority).key"),
                 "-addext", "basicConstraints=critical,CA:FALSE", "-addext",
-                "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                "subjectAltName=\(names)",
             ], days: days)
     }
 

@@ -29,6 +29,20 @@ import Testing
         }
     }
 
+    @Test func `nobody makes it calculate in finite fields, which costs the server most`() async throws {
+        let fixture = try await TLSFixture()
+        try await fixture.serve { port in
+            for group in ["ffdhe2048", "ffdhe8192"] {
+                let said = try await fixture.client(port, ["-groups", group])
+                #expect(said.text.contains("alert handshake failure"))
+                #expect(!said.text.contains("alive"))
+            }
+            for group in ["X25519", "P-256", "P-384"] {
+                #expect(try await fixture.client(port, ["-groups", group]).text.contains("alive"))
+            }
+        }
+    }
+
     @Test func `the protocol is chosen by what the client offers`() async throws {
         let fixture = try await TLSFixture()
         try await fixture.serve { port in
@@ -69,6 +83,29 @@ import Testing
                 try await fixture.client(port).text.contains("subject=CN = next")
             }
             #expect(try await fixture.client(port, [version, "-sess_in", session]).text.contains("Reused, TLS"))
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `the end of a streamed answer is the end of its connection, where it is the last`()
+        async throws
+    {
+        let fixture = try await TLSFixture()
+        var limits = TransportLimits()
+        limits.idleTime = .hours(1)
+        let routes: @Sendable (EdgeRouter) -> Void = { router in
+            router.get("/parts") { _, _ in
+                Response(
+                    status: .ok, headers: [.contentLength: "6"],
+                    body: ResponseBody { writer in
+                        for part in ["one", "two"] { try await writer.write(ByteBuffer(string: part)) }
+                        try await writer.finish(nil)
+                    })
+            }
+        }
+        try await fixture.serve(limits: limits, routes) { port in
+            let said = try await fixture.client(port, path: "/parts")
+            #expect(said.text.contains("onetwo"))
         }
     }
 

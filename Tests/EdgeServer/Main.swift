@@ -1,5 +1,6 @@
 import Edge
 import Foundation
+import HTTPTypes
 import Hummingbird
 import NIOCore
 import Runtime
@@ -53,12 +54,9 @@ private struct Hot: HotPath {
     private let response: FinishedResponse
 
     init() {
-        var fields = FieldBlock()
-        fields.append("content-type", "application/json")
-        fields.append("content-length", "\(Self.text.count)")
-        fields.append("etag", "\"1-x\"")
-        fields.append("cache-control", "private, no-cache")
-        response = FinishedResponse(status: 200, fields: fields, body: ByteBuffer(bytes: Self.text))
+        response = FinishedResponse(
+            status: 200, [.contentType: "application/json", .eTag: "\"1-x\"", .cacheControl: "private, no-cache"],
+            body: ByteBuffer(bytes: Self.text))
     }
 
     func answer(_ request: HotRequest, own: inout FieldBlock) -> FinishedResponse? {

@@ -1,5 +1,6 @@
 #if DEBUG
 import Foundation
+import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
@@ -95,7 +96,7 @@ final class Service: Sendable {
         openssl.standardError = FileHandle.nullDevice
         try openssl.run()
         openssl.waitUntilExit()
-        let made = TLSCertificate(.init(certificate: certificate, key: key), service: "fuzz", logger: logger)
+        let made = TLSCertificate(.init([.init(certificate: certificate, key: key)]), service: "fuzz", logger: logger)
         try made.load()
         return made
     }
@@ -128,11 +129,9 @@ private struct Hot: HotPath {
     private let same: FinishedResponse
 
     init() {
-        var fields = FieldBlock()
-        fields.append("etag", "\"1\"")
-        same = FinishedResponse(status: 304, fields: fields, body: ByteBuffer())
-        fields.append("content-length", "\(Self.text.count)")
-        response = FinishedResponse(status: 200, fields: fields, body: ByteBuffer(bytes: Self.text))
+        let body = ByteBuffer(bytes: Self.text)
+        same = FinishedResponse(status: 304, [.eTag: "\"1\""], body: body)
+        response = FinishedResponse(status: 200, [.eTag: "\"1\""], body: body)
     }
 
     func answer(_ request: HotRequest, own: inout FieldBlock) -> FinishedResponse? {

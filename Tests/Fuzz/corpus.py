@@ -111,6 +111,8 @@ requests = {
     "wait": request("GET /wait") + request("GET /hot"),
     "old": b"GET /parts HTTP/1.0\r\n\r\n",
     "close": request("GET /cold", "connection: close") + request("GET /hot"),
+    # More behind the last answer than one look at the socket brings.
+    "last": request("GET /cold", "connection: close") * 100 + bytes(range(256)) * 8,
     "no-path": request("GET /nowhere") + request("OPTIONS *") + request("DELETE /hot"),
 }
 for name, sent in requests.items():

@@ -117,6 +117,7 @@ enum TestDatabaseless {
                     keys: PersonKeys(
                         pool: pool,
                         masters: try MasterKeys(
-                            parsing: "m \(Data(repeating: 1, count: 32).base64EncodedString())")))))
+                            parsing: "m \(Data(repeating: 1, count: 32).base64EncodedString())"))),
+                photos: PhotoRoutes(pool: pool)))
     }
 }

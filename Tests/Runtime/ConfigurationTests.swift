@@ -25,6 +25,9 @@ import Testing
         #expect(configuration.rebuildShare == 0.25)
         #expect(configuration.issuer == nil)
         #expect(configuration.platformOperators.isEmpty)
+        #expect(configuration.photos == nil)
+        #expect(configuration.photoBytes == 20_971_520)
+        #expect(configuration.resizer == "/usr/bin/vipsthumbnail")
     }
 
     @Test func `every value is read`() throws {
@@ -41,9 +44,11 @@ import Testing
                 "CLOSTER_PARKED_LIMIT": "7",
                 "CLOSTER_LOG_LEVEL": "debug", "CLOSTER_READ_SWITCHES": "/etc/switches.yaml",
                 "CLOSTER_PLATFORM_OPERATORS": "anna, jan,,", "CLOSTER_SHARD": "eu_1",
+                "CLOSTER_PHOTOS": "/srv/photos", "CLOSTER_PHOTO_BYTES": "5000", "CLOSTER_RESIZER": "/opt/vips",
                 "CLOSTER_AUDIT_RATE": "0", "CLOSTER_AUDIT_REPAIR": "true",
                 "CLOSTER_LISTEN": "http://0.0.0.0:80, https://[::1]:443,unix:/run/closter.sock,",
-                "CLOSTER_TLS_CERTIFICATE": "/c.pem", "CLOSTER_TLS_KEY": "/c.key", "CLOSTER_TLS_CLIENT_CA": "/ca.pem",
+                "CLOSTER_TLS_CERTIFICATE": "/c.pem, /d.pem,", "CLOSTER_TLS_KEY": "/c.key,/d.key",
+                "CLOSTER_TLS_CLIENT_CA": "/ca.pem",
                 "CLOSTER_TLS_CLIENTS": "required", "CLOSTER_CONNECTIONS": "5", "CLOSTER_CONNECTIONS_PER_ADDRESS": "0",
             ])
 
@@ -70,12 +75,16 @@ import Testing
         #expect(configuration.listeners == listeners)
         #expect(configuration.listeners.map(\.description)[1] == "https://[::1]:443")
         let files = ServiceConfiguration.TLS(
-            certificate: "/c.pem", key: "/c.key", clientAuthority: "/ca.pem", clients: .required)
+            [.init(certificate: "/c.pem", key: "/c.key"), .init(certificate: "/d.pem", key: "/d.key")],
+            clientAuthority: "/ca.pem", clients: .required)
         #expect(configuration.tls == files)
         #expect(configuration.connections == 5)
         #expect(configuration.connectionsPerAddress == 0)
         #expect(configuration.auditRate == 0)
         #expect(configuration.auditRepair)
+        #expect(configuration.photos == "/srv/photos")
+        #expect(configuration.photoBytes == 5000)
+        #expect(configuration.resizer == "/opt/vips")
     }
 
     @Test func `everything that is wrong is told at once and no secret is repeated`() throws {
@@ -117,6 +126,8 @@ import Testing
         (["CLOSTER_LISTEN": "https://a:1"], ["CLOSTER_TLS_CERTIFICATE", "CLOSTER_TLS_KEY"]),
         (["CLOSTER_TLS_CERTIFICATE": "/c.pem"], ["CLOSTER_TLS_KEY"]),
         (["CLOSTER_TLS_KEY": "/c.key"], ["CLOSTER_TLS_CERTIFICATE"]),
+        (["CLOSTER_TLS_CERTIFICATE": "/c.pem,/d.pem", "CLOSTER_TLS_KEY": "/c.key"], ["CLOSTER_TLS_KEY"]),
+        (["CLOSTER_TLS_CERTIFICATE": ",", "CLOSTER_TLS_KEY": "/c.key"], ["CLOSTER_TLS_CERTIFICATE"]),
         (["CLOSTER_TLS_CLIENT_CA": "/ca.pem"], ["CLOSTER_TLS_CERTIFICATE", "CLOSTER_TLS_KEY"]),
         (["CLOSTER_TLS_CLIENTS": "required"], ["CLOSTER_TLS_CLIENTS"]),
         (["CLOSTER_TLS_CLIENTS": "some"], ["CLOSTER_TLS_CLIENTS"]),

@@ -51,11 +51,13 @@ public final class Instance: Sendable {
     private let keys = Mutex<[String: String]>([:])
 
     /// Starts an instance, lends it and takes it down.
+    ///
+    /// - Parameter without: variables that its services are started without.
     public static func with(
-        doorbell: Bool = true, _ body: (Instance) async throws -> Void
+        doorbell: Bool = true, without: Set<String> = [], _ body: (Instance) async throws -> Void
     ) async throws {
         let database = try await TestDatabase.make()
-        let instance = try await Instance(database: database, doorbell: doorbell)
+        let instance = try await Instance(database: database, doorbell: doorbell, without: without)
         do {
             for service in Service.usual { try await instance.start(service) }
             try await instance.createTenant()
@@ -73,7 +75,7 @@ public final class Instance: Sendable {
     /// Nothing is started yet.
     ///
     /// - Parameter database: as the services reach it.
-    public init(database: TestDatabase, doorbell: Bool = true) async throws {
+    public init(database: TestDatabase, doorbell: Bool = true, without: Set<String> = []) async throws {
         self.database = database
         folder = FileManager.default.temporaryDirectory.appending(path: "closter-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -83,14 +85,16 @@ public final class Instance: Sendable {
         token = try issuer.token(subject: "operator", name: "Operator", lifetime: .seconds(3600))
         let services = Service.allCases
         ports = Dictionary(uniqueKeysWithValues: zip(services, try Self.freePorts(services.count)))
-        settings = [
+        let all = [
             "CLOSTER_AUTH_DEV_JWKS": jwks, "CLOSTER_PLATFORM_OPERATORS": "operator",
             "CLOSTER_FINGERPRINT_KEY": String(repeating: "5a", count: 32),
             "CLOSTER_MASTER_KEYS": folder.appending(path: "master.keys").path,
+            "CLOSTER_PHOTOS": folder.appending(path: "photos").path,
             "CLOSTER_QUERY_URL": "http://127.0.0.1:\(ports[.query] ?? 0)",
             "CLOSTER_DOORBELL": doorbell ? "on" : "off",
             "CLOSTER_READ_SWITCHES": folder.appending(path: "read-switches.yaml").path,
         ]
+        settings = all.filter { !without.contains($0.key) }
         try setSwitches("default: projections\n")
         try setMasterKeys("first \(Data(repeating: 1, count: 32).base64EncodedString())\n")
     }
@@ -269,6 +273,18 @@ public final class Instance: Sendable {
     }
     public var asBackEnd: [String: String] { ["Closter-Key": keys.withLock { $0["secret"] ?? "" }] }
     public var asStorefront: [String: String] { ["Closter-Key": keys.withLock { $0["publishable"] ?? "" }] }
+
+    /// An upload by the operator.
+    public func upload(_ file: [UInt8], _ headers: [String: String] = [:]) async throws -> Answer {
+        try await send("POST", .command, "/v1/photos", asOperator.merging(headers) { $1 }, body: file)
+    }
+
+    /// What lies in the photos' store, by its paths there.
+    public func storedPhotos() -> [String] {
+        let root = folder.appending(path: "photos")
+        let found = FileManager.default.enumerator(atPath: root.path)?.compactMap { $0 as? String } ?? []
+        return found.filter { $0.hasPrefix("incoming/") || $0.contains(".") }.sorted()
+    }
 
     /// A write by the operator; what it answers must be a success.
     public func write(_ method: String, _ path: String, _ body: JSONValue? = nil, _ headers: [String: String] = [:])

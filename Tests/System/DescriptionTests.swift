@@ -174,6 +174,9 @@ private final class Scene: Sendable {
         case "locations": return named(try await location())
         case "keys":
             return named(try await made("/v1/keys", ["kind": "publishable"], "key_id"))
+        case "contracts":
+            let (contract, item) = try await contract(for: String(parts.last ?? ""))
+            return (path.replacing("{id}", with: contract).replacing("{item_id}", with: item), item)
         case "offers": return named(try await offer(for: String(parts[3])))
         case "stocktakes":
             return named(try await made("/v1/stocktakes", ["location_id": .string(location())]))
@@ -189,6 +192,35 @@ private final class Scene: Sendable {
     private func made(_ path: String, _ body: JSONValue, _ member: String = "id") async throws -> String {
         let key = ["Idempotency-Key": UUID.version7().text]
         return try await instance.write("POST", path, body, key)[member].stringValue ?? ""
+    }
+
+    /// A contract with an item, of which this can be said.
+    private func contract(for action: String) async throws -> (contract: String, item: String) {
+        let consignor = try await consignor()
+        let digest = JSONValue.string(String(repeating: "a", count: 64))
+        let item = try await made(
+            "/v1/items", ["title": "Coat", "condition": "good", "consignor_id": .string(consignor)])
+        let contract = try await made(
+            "/v1/contracts",
+            [
+                "consignor_id": .string(consignor), "items": [["item_id": .string(item)]],
+                "terms": [
+                    "tiers": [["from": ["amount": 0, "currency": "PLN"], "percent": 50]], "term_days": 30,
+                ],
+            ])
+        if action == "items" {
+            let another = try await made(
+                "/v1/items", ["title": "Hat", "condition": "good", "consignor_id": .string(consignor)])
+            return (contract, another)
+        }
+        guard ["activate", "amend", "extend", "terminate"].contains(action) else { return (contract, item) }
+        _ = try await instance.write(
+            "POST", "/v1/consignors/\(consignor)/terms", ["document": digest, "method": "paper"])
+        _ = try await instance.write(
+            "POST", "/v1/contracts/\(contract)/sign",
+            ["document": digest, "signer": "consignor", "method": "paper"])
+        if action != "activate" { _ = try await instance.write("POST", "/v1/contracts/\(contract)/activate") }
+        return (contract, item)
     }
 
     private func consignor() async throws -> String { try await made("/v1/consignors", ["name": "Jan"]) }

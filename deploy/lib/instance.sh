@@ -77,6 +77,6 @@ drop_data() {
     place=$(readlink "$data/postgres" || true)
     [[ $place != /var/lib/closter/* ]] || rm -rf "${place%/postgres}"
     # By name: a folder that was given may hold other things.
-    rm -rf "$data"/{postgres,postgres.new,run,logs,secrets,tls,server,local.env,read-switches.yaml}
+    rm -rf "$data"/{postgres,postgres.new,run,logs,secrets,tls,photos,server,local.env,read-switches.yaml}
     say "Dropped the data in $data."
 }

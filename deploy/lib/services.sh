@@ -40,6 +40,7 @@ write_service_environment() {
         fi
         if [[ $service == command || $service == query ]]; then
             setting CLOSTER_MASTER_KEYS "$(master_keys "$data/secrets/master.keys")"
+            setting CLOSTER_PHOTOS "$data/photos"
         fi
         # A new version's fold fills its projections anew by itself.
         if [[ $service == projector* ]]; then setting CLOSTER_REBUILD_ON_NEW_FOLD true; fi

@@ -11,7 +11,7 @@ import PersonalData
 /// `POST /v1/consignors`, `PATCH /v1/consignors/{id}`, `POST /v1/consignors/{id}/terms`, `…/merge`, `…/erase`
 ///
 /// What is personal in a request is sealed before it goes anywhere: into events, states and answers.
-struct ConsignorRoutes {
+struct ConsignorRoutes: Routes {
     let api: CommandAPI
     let vault: ConsignorVault
 

@@ -100,11 +100,11 @@ enum ContractFields {
             let unsold = reader.optional("unsold") { value, pointer throws(InvalidFields) in
                 try Field.choice(UnsoldFate.self, value, pointer)
             }
-            let minimumPrice = reader.optional("minimum_price", amount)
+            let minimumPrice = reader.optional("minimum_price", Field.cost)
             let markdowns = reader.optional("markdowns", markdowns)
             let fees = reader.optional("fees", fees)
-            let minimumPayout = reader.optional("minimum_payout", amount)
-            let withdrawal = reader.optional("early_withdrawal_fee", amount)
+            let minimumPayout = reader.optional("minimum_payout", Field.cost)
+            let withdrawal = reader.optional("early_withdrawal_fee", Field.cost)
             guard let tiers, let term else { return nil }
             return ContractTerms(
                 tiers: tiers, minimumPrice: minimumPrice, termDays: term, graceDays: grace ?? 0,
@@ -115,7 +115,7 @@ enum ContractFields {
 
     static func items(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> [ContractItem] {
         let items = try Field.list(limit: Contract.batchLimit, value, pointer) {
-            value, pointer throws(InvalidFields) in
+            value, pointer throws(InvalidFields) -> ContractItem in
             try Field.object(["item_id"] + overrides, value, pointer) { reader in
                 let id = reader.required("item_id") { value, pointer throws(InvalidFields) in
                     try Field.id(Item.prefix, value, pointer)
@@ -138,21 +138,15 @@ enum ContractFields {
 
     private static func override(of item: UUID, _ reader: inout FieldReader) -> ContractItem {
         ContractItem(
-            itemID: item, tiers: reader.optional("tiers", tiers), minimumPrice: reader.optional("minimum_price", amount),
+            itemID: item, tiers: reader.optional("tiers", tiers), minimumPrice: reader.optional("minimum_price", Field.cost),
             markdowns: reader.optional("markdowns", markdowns))
     }
 
-    /// Not below zero.
-    private static func amount(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> Money {
-        let money = try Field.money(value, pointer)
-        guard money.amount >= 0 else { throw .one("\(pointer)/amount", .outOfRange, "must not be below zero") }
-        return money
-    }
-
     private static func tiers(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> [SplitTier] {
-        let tiers = try Field.list(limit: tierLimit, value, pointer) { value, pointer throws(InvalidFields) in
+        let tiers = try Field.list(limit: tierLimit, value, pointer) {
+            value, pointer throws(InvalidFields) -> SplitTier in
             try Field.object(["from", "percent"], value, pointer) { reader in
-                let from = reader.required("from", amount)
+                let from = reader.required("from", Field.cost)
                 let percent = reader.required("percent") { value, pointer throws(InvalidFields) in
                     try Field.integer(in: 0...100, value, pointer)
                 }
@@ -168,7 +162,8 @@ enum ContractFields {
     }
 
     private static func markdowns(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> [MarkdownStep] {
-        let steps = try Field.list(limit: markdownLimit, value, pointer) { value, pointer throws(InvalidFields) in
+        let steps = try Field.list(limit: markdownLimit, value, pointer) {
+            value, pointer throws(InvalidFields) -> MarkdownStep in
             try Field.object(["after_days", "percent", "bearer"], value, pointer) { reader in
                 let days = reader.required("after_days") { value, pointer throws(InvalidFields) in
                     try Field.integer(in: 1...longest, value, pointer)
@@ -189,12 +184,13 @@ enum ContractFields {
     }
 
     private static func fees(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> [ContractFee] {
-        try Field.list(limit: feeLimit, value, pointer) { value, pointer throws(InvalidFields) in
+        try Field.list(limit: feeLimit, value, pointer) {
+            value, pointer throws(InvalidFields) -> ContractFee in
             try Field.object(["name", "amount"], value, pointer) { reader in
                 let name = reader.required("name") { value, pointer throws(InvalidFields) in
                     try Field.text(limit: 100, value, pointer)
                 }
-                let amount = reader.required("amount", amount)
+                let amount = reader.required("amount", Field.cost)
                 guard let name, let amount else { return nil }
                 return ContractFee(name: name, amount: amount)
             }

@@ -9,7 +9,7 @@ import JSON
 
 /// `POST /v1/contracts`, and `/v1/contracts/{id}/terms` · `/items` · `/sign` · `/activate` · `/amend` · `/extend` ·
 /// `/terminate`
-struct ContractRoutes {
+struct ContractRoutes: Routes {
     let api: CommandAPI
 
     func add(to router: EdgeRouter) {

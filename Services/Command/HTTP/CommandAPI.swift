@@ -9,6 +9,11 @@ import Identity
 import JSON
 import Logging
 
+/// What a context offers over HTTP.
+protocol Routes: Sendable {
+    func add(to router: EdgeRouter)
+}
+
 /// What every route that writes is made of: it turns a request into an intent and an outcome into an answer.
 struct CommandAPI: Sendable {
     let executor: Executor

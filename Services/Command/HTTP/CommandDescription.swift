@@ -12,7 +12,8 @@ enum CommandDescription: APIWords {
             """,
         paths: ItemDescription.paths + ListingDescription.paths + ImportDescription.paths + TenantDescription.paths
             + LocationDescription.paths + IntakeDescription.paths + StocktakeDescription.paths
-            + ConsignorDescription.paths + ContractDescription.paths + OfferDescription.paths,
+            + ConsignorDescription.paths + PhotoDescription.paths + ContractDescription.paths
+            + OfferDescription.paths,
         schemas: schemas + ItemDescription.schemas + ListingDescription.schemas + TenantDescription.schemas
             + LocationDescription.schemas + IntakeDescription.schemas + ConsignorDescription.schemas
             + ContractDescription.schemas + OfferDescription.schemas)

@@ -12,7 +12,7 @@ import Postgres
 
 /// `POST /v1/imports?format=shopify&currency=PLN&publish=true`: stores the file, then answers 202; `ImportRunner` does
 /// the rest.
-struct ImportRoutes {
+struct ImportRoutes: Routes {
     let api: CommandAPI
     let files: ImportFiles
     let runner: ImportRunner

@@ -10,10 +10,11 @@ import JSON
 import Postgres
 
 /// `POST /v1/intakes` and what is done with one: entering, submitting, receiving.
-struct IntakeRoutes {
+struct IntakeRoutes: Routes {
     let api: CommandAPI
     let pool: PostgresPool
     let skus: SKUSupply
+    let photos: PhotoRecords
 
     func add(to router: EdgeRouter) {
         router.post("/v1/intakes", use: open)
@@ -140,6 +141,7 @@ struct IntakeRoutes {
             shape: { try await shape(tenant.id, $0) }
         ) { decision in
             let intake = try await decision.load(Intake.self, stamp.id)
+            try await photos.require(namedIn: body, of: tenant.id)
             decision.append(try decide(intent, terms, stamp, intake.state), to: intake)
         }
     }

@@ -116,7 +116,8 @@ enum ItemDescription: APIWords {
         case .photos:
             array(
                 text(
-                    like: #"^[Hh][Tt][Tt][Pp][Ss]://\#(plain("@/?#:"))\#(plain("@/?#"))*([/?#]\#(plain())*)?$"#,
+                    like:
+                        #"^/v1/photos/[0-9a-f]{64}\.(jpg|png|webp)$|^[Hh][Tt][Tt][Pp][Ss]://\#(plain("@/?#:"))\#(plain("@/?#"))*([/?#]\#(plain())*)?$"#,
                     "https://images.example/coat.jpg", atMost: 2048),
                 atMost: ItemPhotos.limit)
         case .attributes:

@@ -8,7 +8,7 @@ import Identity
 import JSON
 
 /// `POST /v1/items/{id}/move` and the others that say where an item is, whose it is and what it is promised to.
-struct ItemFactRoutes {
+struct ItemFactRoutes: Routes {
     let api: CommandAPI
     let skus: SKUSupply
 

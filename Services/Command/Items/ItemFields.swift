@@ -77,7 +77,7 @@ enum ItemPhotos {
 
     static func read(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> [JSONValue] {
         try Field.list(limit: limit, value, pointer) { photo, pointer throws(InvalidFields) in
-            .string(try Field.secureURL(photo, pointer))
+            .string(try Field.photo(photo, pointer))
         }
     }
 }

@@ -6,8 +6,9 @@ import Identity
 import JSON
 
 /// `POST /v1/items`, `PATCH /v1/items/{id}`, `DELETE /v1/items/{id}`
-struct ItemRoutes {
+struct ItemRoutes: Routes {
     let api: CommandAPI
+    let photos: PhotoRecords
 
     func add(to router: EdgeRouter) {
         router.post("/v1/items", use: create)
@@ -28,6 +29,7 @@ struct ItemRoutes {
             if let consignor = intent.origin.consignorID {
                 try await decision.requireConsignor(consignor, "/consignor_id")
             }
+            try await photos.require(namedIn: body, of: tenant.id)
             decision.append(try Item.receive(intent, stamp, item.state), to: item)
         }
     }
@@ -41,6 +43,7 @@ struct ItemRoutes {
             request, context, tenant.id, body: body.bytes, on: StreamID(Item.self, stamp.id)
         ) { decision in
             let item = try await decision.load(Item.self, stamp.id)
+            try await photos.require(namedIn: body, of: tenant.id)
             decision.append(try Item.update(intent, stamp, item.state), to: item)
         }
     }

@@ -8,7 +8,7 @@ import Identity
 import JSON
 
 /// `POST /v1/listings`, `POST /v1/listings/{id}/publish` · `/price` · `/pause` · `/resume` · `/end`
-struct ListingRoutes {
+struct ListingRoutes: Routes {
     let api: CommandAPI
 
     func add(to router: EdgeRouter) {

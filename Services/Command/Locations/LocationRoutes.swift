@@ -5,7 +5,7 @@ import Identity
 import JSON
 
 /// `POST /v1/locations`, `PATCH /v1/locations/{id}`, `POST /v1/locations/{id}/close`
-struct LocationRoutes {
+struct LocationRoutes: Routes {
     let api: CommandAPI
 
     func add(to router: EdgeRouter) {

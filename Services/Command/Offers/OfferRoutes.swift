@@ -12,7 +12,7 @@ import JSON
 ///
 /// Members do all of it with `offers:write`, also what the buyer has told them. A secret key with `offers:create` speaks for
 /// the buyer. Each needs an Idempotency-Key: prices are counted.
-struct OfferRoutes {
+struct OfferRoutes: Routes {
     let api: CommandAPI
 
     func add(to router: EdgeRouter) {

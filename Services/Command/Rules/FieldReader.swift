@@ -1,5 +1,6 @@
 import EventSourcing
 import JSON
+import Photos
 
 /// Reads the fields of a request's body and collects everything that is wrong with them.
 ///
@@ -143,6 +144,12 @@ enum Field {
             throw .one(pointer, .invalid, "must be a day like 1990-05-31")
         }
         return text
+    }
+
+    /// The path of an uploaded photo, or an absolute https URL. Whether the photo is there is for others to say.
+    static func photo(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> String {
+        if let text = value.stringValue?.trimmed, PhotoName(path: text) != nil { return text }
+        return try secureURL(value, pointer)
     }
 
     /// An absolute https URL of at most 2,048 bytes.

@@ -31,6 +31,7 @@ struct FieldError: Error, Equatable, Sendable {
         case tooLarge = "too_large"
         case outOfRange = "out_of_range"
         case nullCharacter = "null_character"
+        case photoUnknown = "photo_unknown"
         case invalid
     }
 }

@@ -8,7 +8,7 @@ import Identity
 import JSON
 
 /// `POST /v1/stocktakes`, `POST /v1/stocktakes/{id}/scans` · `/close` · `/cancel`
-struct StocktakeRoutes {
+struct StocktakeRoutes: Routes {
     let api: CommandAPI
 
     func add(to router: EdgeRouter) {

@@ -9,7 +9,7 @@ import Postgres
 
 /// `POST /v1/tenants`, `PATCH /v1/tenant`, `POST /v1/members`, `DELETE /v1/members/{subject}`, `POST /v1/keys`,
 /// `PATCH /v1/keys/{id}`, `POST /v1/keys/{id}/rotate`, `DELETE /v1/keys/{id}`
-struct TenantRoutes {
+struct TenantRoutes: Routes {
     let api: CommandAPI
     let pool: PostgresPool
     let directory: TenantDirectory

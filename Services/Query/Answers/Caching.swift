@@ -19,6 +19,12 @@ enum Caching {
         vary(&headers)
     }
 
+    /// The bytes under a name never change, and whoever knows the name has seen them.
+    static func writeImmutable(to headers: inout HTTPFields) {
+        headers[.cacheControl] = "public, max-age=31536000, immutable"
+        headers[.vary] = "Authorization, Closter-Tenant, Closter-Key"
+    }
+
     /// Who asks decides what is seen, and how it is coded.
     private static func vary(_ headers: inout HTTPFields) {
         headers[.vary] = "Authorization, Closter-Tenant, Closter-Key, Accept, Accept-Encoding"

@@ -2,6 +2,7 @@ import Edge
 import EventSourcing
 import NIOCore
 import Postgres
+import Runtime
 import Synchronization
 
 /// Writes one follower's stream: what history holds after a position, then what comes, without gap or double.

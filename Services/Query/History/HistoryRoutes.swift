@@ -7,6 +7,7 @@ import Hummingbird
 import Identity
 import JSON
 import Postgres
+import Runtime
 
 /// What happened, for operators: `GET /v1/events`, `/v1/streams/{category}/{id}` and `/v1/trace/{correlation_id}`.
 ///

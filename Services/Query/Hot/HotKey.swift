@@ -42,12 +42,19 @@ struct HotSubject: Hashable, Sendable {
 }
 
 /// An answer that is kept.
-struct HotEntry: Sendable {
-    var subject: HotSubject
-    var tag: String?
-    var found: FinishedResponse
+final class HotEntry: Sendable {
+    let subject: HotSubject
+    let tag: String?
+    let found: FinishedResponse
     /// For whoever has it already; nil where it has no tag.
-    var notModified: FinishedResponse?
+    let notModified: FinishedResponse?
+
+    init(subject: HotSubject, tag: String?, found: FinishedResponse, notModified: FinishedResponse?) {
+        self.subject = subject
+        self.tag = tag
+        self.found = found
+        self.notModified = notModified
+    }
 
     /// What it takes in memory, about.
     var bytes: Int {

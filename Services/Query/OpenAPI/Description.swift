@@ -54,6 +54,17 @@ enum Description: APIWords {
                         "first", integer(1...Int64(LabelSheet.places)),
                         "the place of the first label, on a sheet whose first ones are gone"),
                 ], for: .members)),
+        "/v1/photos/{name}": picture(
+            get(
+                "A photo, to be kept for ever: other bytes have another name", ["type": "string"],
+                [
+                    path("name", "as the upload and the items' `photos` name it"),
+                    query(
+                        "width", ["type": "string", "enum": .array(PhotoRoutes.widths.map(JSONValue.string))],
+                        "pixels, at most; the whole photo where it is no wider"),
+                    query(
+                        "key", ["type": "string"], "a publishable key, for addresses in pages: in place of the header"),
+                ], waits: false, hasTag: true, problems: [.unusablePhoto, .notSetUp])),
         "/v1/intakes": file(
             get("Intakes, the newest first", list("Intake"), records(IntakeRecord.self), for: .members)),
         "/v1/intakes/{id}": get(
@@ -119,11 +130,11 @@ enum Description: APIWords {
     private static func get(
         _ summary: String, _ schema: JSONValue, _ parameters: [JSONValue],
         for readers: APIOperation.Access = .everybody, headers: [APIHeader] = [], waits: Bool = true,
-        hasTag: Bool = false
+        hasTag: Bool = false, problems others: [Problem.Code] = []
     ) -> JSONValue {
         var headers = headers
         var answers: [APIOperation.Answer] = []
-        var problems: [Problem.Code] = []
+        var problems = others
         if parameters.contains(where: { $0["in"] == "path" }) { problems.append(.notFound) }
         if readers != .anyone {
             problems.append(.invalidParameter)

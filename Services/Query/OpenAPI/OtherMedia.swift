@@ -1,4 +1,5 @@
 import JSON
+import Photos
 
 extension Description {
     /// A list that also comes as a CSV file.
@@ -20,6 +21,12 @@ extension Description {
     static func drawing(_ operation: JSONValue) -> JSONValue {
         operation.setting(
             ["image/svg+xml": ["schema": ["type": "string"]]], under: ["get", "responses", "200", "content"])
+    }
+
+    /// What is answered as a picture of one of these types.
+    static func picture(_ operation: JSONValue) -> JSONValue {
+        let content = PhotoType.allCases.map { ($0.media, ["schema": ["type": "string"]] as JSONValue) }
+        return operation.setting(.object(JSONObject(content)), under: ["get", "responses", "200", "content"])
     }
 
     /// An operation that also answers with a stream of server-sent events.

@@ -285,7 +285,7 @@ enum Schemas: APIWords {
         "category": nullable("string"), "condition": choice(ItemCondition.allCases.map(\.rawValue)),
         "size": nullable("string"), "color": nullable("string"), "material": nullable("string"),
         "sku": ["type": ["string", "null"], "description": "for members only"],
-        "photos": array(["type": "string", "format": "uri"]), "attributes": ["type": "object"],
+        "photos": array(["type": "string", "format": "uri-reference"]), "attributes": ["type": "object"],
     ]
 
     private static let counts = object(

@@ -27,8 +27,8 @@ const char *closter_error(int *http);
 SSL_CTX *closter_ssl_context(void);
 void SSL_CTX_free(SSL_CTX *context);
 
-// TLS 1.2 and above, ours rather than the client's preference, no renegotiation, no compression, sessions in tickets alone,
-// and of a connection that rests only its state in memory. 0 where that is not to be had.
+// TLS 1.2 and above, ours rather than the client's preference, elliptic curves only, no renegotiation, no compression, sessions
+// in tickets alone, and of a connection that rests only its state in memory. 0 where that is not to be had.
 int closter_ssl_harden(SSL_CTX *context);
 
 int SSL_CTX_use_certificate_chain_file(SSL_CTX *context, const char *path);
@@ -49,6 +49,16 @@ void SSL_CTX_set_alpn_select_cb(
         SSL *ssl, const unsigned char **chosen, unsigned char *length, const unsigned char *offered, unsigned int count,
         void *argument),
     void *argument);
+
+// What a server has a certificate in for each of several names. The first begins every connection.
+typedef struct {
+    SSL_CTX *const *all;
+    size_t count;
+} closter_contexts;
+
+// Has a client that names a server get the first certificate that is for this name; without one it keeps the first. What is
+// pointed to must live as long as connections that it began.
+void closter_ssl_choose_by_name(closter_contexts *contexts);
 
 // When the first certificate of the chain ends, in seconds since 1970; 0 where a date is none.
 int64_t closter_ssl_expiry(const SSL_CTX *context);

@@ -13,16 +13,18 @@ public enum Gzip {
     /// Every browser sends the field with every request: it is read where it lies.
     public static func isTaken(_ field: String?) -> Bool {
         guard var field else { return false }
-        return field.withUTF8 { bytes in
-            var any = false
-            for element in Elements(bytes, separator: UInt8(ascii: ",")) {
-                var parameters = Elements(element, separator: UInt8(ascii: ";"))
-                guard let coding = parameters.next() else { continue }
-                if coding.isText("gzip") || coding.isText("x-gzip") { return isWanted(parameters) }
-                if coding.isText("*") { any = isWanted(parameters) }
-            }
-            return any
+        return field.withUTF8 { isTaken($0) }
+    }
+
+    static func isTaken(_ field: UnsafeBufferPointer<UInt8>) -> Bool {
+        var any = false
+        for element in Elements(field, separator: UInt8(ascii: ",")) {
+            var parameters = Elements(element, separator: UInt8(ascii: ";"))
+            guard let coding = parameters.next() else { continue }
+            if coding.isText("gzip") || coding.isText("x-gzip") { return isWanted(parameters) }
+            if coding.isText("*") { any = isWanted(parameters) }
         }
+        return any
     }
 
     /// Unless the weight is zero, or none that can be read.

@@ -1,6 +1,6 @@
 /// The fields of a response as bytes, laid out once for both protocols: HTTP/1.1 sends them as they are, HTTP/2 takes
 /// names and values out of them. Names are lower-case.
-public struct FieldBlock: Sendable {
+public struct FieldBlock: ~Copyable, Sendable {
     /// `name: value\r\n` for each.
     private(set) var lines: [UInt8] = []
     private(set) var spans: [Span] = []

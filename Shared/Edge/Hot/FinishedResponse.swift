@@ -10,7 +10,7 @@ public final class FinishedResponse: Sendable {
     /// Empty for a 304. A HEAD gets the fields without it.
     public let body: ByteBuffer
 
-    public init(status: Int, fields: FieldBlock, body: ByteBuffer) {
+    public init(status: Int, fields: consuming FieldBlock, body: ByteBuffer) {
         self.status = status
         self.fields = fields
         self.body = body

@@ -26,9 +26,7 @@ struct HotEdge: HotPath {
     func answer(_ request: HotRequest, own: inout FieldBlock) -> FinishedResponse? {
         guard !request.isUnusual, !request.refusesKept, !isLogged else { return nil }
         let start = ContinuousClock.now
-        let credentials = KnownCallers.Credentials(
-            authorization: request.authorization, key: request.key, tenant: request.tenant)
-        guard let caller = callers.caller(credentials, at: start),
+        guard let caller = callers.caller(request.credentials, at: start),
             let correlation = Self.correlation(request),
             let (response, route) = reads.answer(request, for: caller.reader, at: start, own: &own),
             limiter.takes(caller.reader.tenant, at: start)
@@ -41,10 +39,9 @@ struct HotEdge: HotPath {
                 TraceParent.append(to: &text)
             }
         }
-        let access = caller.access
-        if !access.allowedOrigins.isEmpty {
+        if !caller.allowedOrigins.isEmpty {
             var fields = HTTPFields()
-            CrossOrigin.mark(&fields, origin: request.origin, allowed: access.allowedOrigins)
+            CrossOrigin.mark(&fields, origin: request.origin, allowed: caller.allowedOrigins)
             for field in fields { own.append(field.name.canonicalName, field.value) }
         }
         usages[route].count(isHead: request.isHead, status: response.status, ContinuousClock.now - start)

@@ -1,24 +1,66 @@
 /// A GET or HEAD as the hot path sees it: all that an answer may depend on, as it was sent.
+///
+/// Most fields are looked at and never kept: they stay in the bytes that came until somebody asks for their text.
 public struct HotRequest: Sendable {
-    public var isHead: Bool
+    public let isHead: Bool
+    private let bytes: [UInt8]
+    private let path: Range<Int>
+    private let fields: HotFields
+
+    init(isHead: Bool, target: Range<Int>, _ fields: HotFields, in bytes: [UInt8]) {
+        self.isHead = isHead
+        self.bytes = bytes
+        path = target
+        self.fields = fields
+    }
+
+    /// - Parameter room: gets all that was sent, and is used again for the next one.
+    init(
+        isHead: Bool, target: String, _ sent: some Sequence<(name: String, value: String)>, room: inout [UInt8]
+    ) {
+        room.removeAll(keepingCapacity: true)
+        room.append(contentsOf: target.utf8)
+        let path = 0..<room.count
+        var fields = HotFields()
+        for (name, value) in sent {
+            let start = room.count
+            room.append(contentsOf: value.utf8)
+            var name = name
+            name.withUTF8 { fields.take($0, start..<room.count, in: room) }
+        }
+        self.init(isHead: isHead, target: path, fields, in: room)
+    }
+
     /// Path and query.
-    public var target: String
-    public internal(set) var authorization: String?
-    public internal(set) var key: String?
-    public internal(set) var tenant: String?
-    public internal(set) var ifNoneMatch: String?
-    public internal(set) var after: String?
-    public internal(set) var prefer: String?
-    public internal(set) var acceptEncoding: String?
-    public internal(set) var cacheControl: String?
-    public internal(set) var origin: String?
-    public internal(set) var correlationID: String?
-    public internal(set) var traceparent: String?
-    /// A field that may come once came twice: what that means is for the router to say.
-    public internal(set) var isUnusual = false
+    public var target: String { String(decoding: bytes[path], as: UTF8.self) }
+    public var ifNoneMatch: String? { text(fields.ifNoneMatch) }
+    public var after: String? { text(fields.after) }
+    public var prefer: String? { text(fields.prefer) }
+    public var origin: String? { text(fields.origin) }
+    public var correlationID: String? { text(fields.correlationID) }
+    public var traceparent: String? { text(fields.traceparent) }
+    public var key: String? { text(fields.key) }
+    public var authorization: String? { text(fields.authorization) }
+
+    /// What it shows of who sends it.
+    var credentials: KnownCallers.Credentials {
+        func slice(_ place: HotFields.Place?) -> ArraySlice<UInt8>? { place.map { bytes[$0.range] } }
+        return KnownCallers.Credentials(
+            authorization: slice(fields.authorization), key: slice(fields.key), tenant: slice(fields.tenant))
+    }
+
+    /// Whether `Accept-Encoding` takes gzip.
+    public var takesGzip: Bool {
+        guard let place = fields.acceptEncoding else { return false }
+        return bytes.withUnsafeBufferPointer { Gzip.isTaken(UnsafeBufferPointer(rebasing: $0[place.range])) }
+    }
+
+    /// A field that may come once came twice, or asks for another form than what is kept: what that means is for the
+    /// router to say.
+    public var isUnusual: Bool { fields.isUnusual }
 
     /// Whether the client wants what is read now, not what was read before (RFC 9111 §5.2.1.4).
-    var refusesKept: Bool { cacheControl.map(Self.refusesKept) ?? false }
+    var refusesKept: Bool { text(fields.cacheControl).map(Self.refusesKept) ?? false }
 
     /// The same of the field's value.
     public static func refusesKept(_ cacheControl: String) -> Bool {
@@ -28,43 +70,7 @@ public struct HotRequest: Sendable {
         }
     }
 
-    init(isHead: Bool, target: String) {
-        self.isHead = isHead
-        self.target = target
-    }
-
-    /// Takes up a field; those that no answer depends on are ignored.
-    mutating func take(_ name: UnsafeBufferPointer<UInt8>, _ value: @autoclosure () -> String) {
-        func isNamed(_ known: StaticString) -> Bool {
-            for (index, byte) in name.enumerated() where byte | 0x20 != known.utf8Start[index] | 0x20 { return false }
-            return true
-        }
-        // A list in another form than JSON, which is what is kept.
-        if name.count == 6, isNamed("accept"), value().lowercased().contains("csv") {
-            isUnusual = true
-            return
-        }
-        // By length first: most of what a browser sends is decided by it.
-        let isRepeated =
-            switch name.count {
-            case 6 where isNamed("prefer"): Self.put(value(), in: &prefer)
-            case 6 where isNamed("origin"): Self.put(value(), in: &origin)
-            case 11 where isNamed("closter-key"): Self.put(value(), in: &key)
-            case 11 where isNamed("traceparent"): Self.put(value(), in: &traceparent)
-            case 13 where isNamed("authorization"): Self.put(value(), in: &authorization)
-            case 13 where isNamed("if-none-match"): Self.put(value(), in: &ifNoneMatch)
-            case 13 where isNamed("cache-control"): Self.put(value(), in: &cacheControl)
-            case 13 where isNamed("closter-after"): Self.put(value(), in: &after)
-            case 14 where isNamed("closter-tenant"): Self.put(value(), in: &tenant)
-            case 15 where isNamed("accept-encoding"): Self.put(value(), in: &acceptEncoding)
-            case 16 where isNamed("x-correlation-id"): Self.put(value(), in: &correlationID)
-            default: false
-            }
-        if isRepeated { isUnusual = true }
-    }
-
-    private static func put(_ value: String, in slot: inout String?) -> Bool {
-        defer { slot = value }
-        return slot != nil
+    private func text(_ place: HotFields.Place?) -> String? {
+        place.map { String(decoding: bytes[$0.range], as: UTF8.self) }
     }
 }

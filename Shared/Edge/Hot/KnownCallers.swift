@@ -15,19 +15,24 @@ final class KnownCallers: Sendable {
 
     struct Credentials: Sendable {
         /// The field's whole value.
-        var authorization: String?
-        var key: String?
-        var tenant: String?
+        var authorization: ArraySlice<UInt8>?
+        var key: ArraySlice<UInt8>?
+        var tenant: ArraySlice<UInt8>?
 
         var isOne: Bool { (authorization == nil) != (key == nil) }
 
         /// By a function that nobody outside can compute.
         fileprivate var digest: Int {
             var hasher = Hasher()
-            hasher.combine(authorization)
-            hasher.combine(key)
-            hasher.combine(tenant)
+            Self.combine(authorization, &hasher)
+            Self.combine(key, &hasher)
+            Self.combine(tenant, &hasher)
             return hasher.finalize()
+        }
+
+        private static func combine(_ field: ArraySlice<UInt8>?, _ hasher: inout Hasher) {
+            hasher.combine(field?.count ?? -1)
+            field?.withUnsafeBytes { hasher.combine(bytes: $0) }
         }
 
         /// In a time that does not tell where two differ.
@@ -36,10 +41,10 @@ final class KnownCallers: Sendable {
                 && Self.isSame(tenant, other.tenant)
         }
 
-        private static func isSame(_ left: String?, _ right: String?) -> Bool {
-            guard var left, var right else { return left == nil && right == nil }
-            return left.withUTF8 { left in
-                right.withUTF8 { right in
+        private static func isSame(_ left: ArraySlice<UInt8>?, _ right: ArraySlice<UInt8>?) -> Bool {
+            guard let left, let right else { return left == nil && right == nil }
+            return left.withUnsafeBufferPointer { left in
+                right.withUnsafeBufferPointer { right in
                     guard left.count == right.count else { return false }
                     var difference: UInt8 = 0
                     for index in left.indices { difference |= left[index] ^ right[index] }
@@ -50,15 +55,15 @@ final class KnownCallers: Sendable {
     }
 
     final class Caller: Sendable {
-        let access: Access
         let reader: HotReader
+        let allowedOrigins: [String]
         fileprivate let credentials: Credentials
         fileprivate let validUntil: ContinuousClock.Instant
         fileprivate let renewal: Mutex<ContinuousClock.Instant>
 
         fileprivate init(_ access: Access, _ tenant: TenantID, _ credentials: Credentials) {
-            self.access = access
             reader = HotReader(tenant: tenant, seesEverything: access.principal.isOperator)
+            allowedOrigins = access.allowedOrigins
             self.credentials = credentials
             validUntil = access.validUntil
             let now = ContinuousClock.now
@@ -95,5 +100,12 @@ final class KnownCallers: Sendable {
             if callers.count >= Self.limit { callers.removeAll(keepingCapacity: true) }
             callers[credentials.digest] = caller
         }
+    }
+}
+
+extension KnownCallers.Credentials {
+    init(authorization: String? = nil, key: String? = nil, tenant: String? = nil) {
+        func bytes(_ field: String?) -> ArraySlice<UInt8>? { field.map { Array($0.utf8)[...] } }
+        self.init(authorization: bytes(authorization), key: bytes(key), tenant: bytes(tenant))
     }
 }

@@ -3,10 +3,10 @@ import Logging
 import Runtime
 import Synchronization
 
-/// The certificate and key that connections begin under, kept in step with their files.
+/// The certificates and keys that connections begin under, kept in step with their files.
 ///
-/// It looks every two seconds whether the files are others. A good new pair is used for new connections, and those that are
-/// open go on under theirs; a bad one changes nothing, and is told.
+/// It looks every two seconds whether the files are others. When all are good they are used for new connections, and those
+/// that are open go on under theirs; a bad one changes nothing, and is told.
 final class TLSCertificate: Sendable {
     static let poll: Duration = .seconds(2)
 
@@ -96,7 +96,7 @@ final class TLSCertificate: Sendable {
     }
 
     private func stamps() -> [Stamp] {
-        [files.certificate, files.key, files.clientAuthority].compactMap(\.self).map(Stamp.init)
+        (files.pairs.flatMap { [$0.certificate, $0.key] } + [files.clientAuthority].compactMap(\.self)).map(Stamp.init)
     }
 
     // MARK: What it tells
@@ -105,7 +105,7 @@ final class TLSCertificate: Sendable {
         metrics.describe(
             MetricDefinition(
                 "closter_tls_certificate_expiry_seconds", .gauge,
-                help: "When the certificate in use, or the first of its chain, ends, in seconds since 1970-01-01."),
+                help: "When the first of the certificates in use and their chains ends, in seconds since 1970-01-01."),
             MetricDefinition(
                 "closter_tls_certificate_broken", .gauge,
                 help: "1 while the files of the certificate cannot be used and the last good one stays in use."),

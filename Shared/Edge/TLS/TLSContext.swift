@@ -2,15 +2,18 @@ import COpenSSL
 import Foundation
 import Runtime
 
-/// What all connections that begin under one certificate share. Nothing in it changes once it was made.
+/// What all connections share that begin under the same certificates. Nothing in it changes once it was made.
 ///
-/// Ciphers, groups and the least strength are those of the distribution's policy; renegotiation and compression are off.
+/// Ciphers and the least strength are those of the distribution's policy; renegotiation and compression are off.
 final class TLSContext: @unchecked Sendable {
     // OpenSSL counts references to a context by atomics, and only reads it once connections are made of it.
 
+    /// Of the first certificate: every connection begins with it.
     let pointer: OpaquePointer
-    /// When the first certificate of the chain to end does so, in seconds since 1970.
+    /// When the first certificate of all chains to end does so, in seconds since 1970.
     let expiry: Int
+    private let contexts: UnsafeMutableBufferPointer<OpaquePointer?>
+    private let names: UnsafeMutablePointer<closter_contexts>
 
     /// Reads the files.
     ///
@@ -18,33 +21,51 @@ final class TLSContext: @unchecked Sendable {
     /// - Throws: a problem for each file that cannot be used.
     init(_ files: ServiceConfiguration.TLS, tickets: TicketKeys, service: String) throws(ConfigurationError) {
         var problems: [ConfigurationError.Problem] = []
-        func attempt(_ key: String, _ what: String, _ call: () -> Bool) {
-            ERR_clear_error()
-            if !call() { problems.append(.init(key: key, message: "\(what): \(TLSFailure.taken())")) }
-        }
-        guard let pointer = closter_ssl_context() else {
-            attempt("CLOSTER_TLS_CERTIFICATE", "OpenSSL cannot begin") { false }
+        let made = files.pairs.map { Self.context($0, files, tickets, &problems) }
+        guard problems.isEmpty, let first = made.first, let first else {
+            for context in made { SSL_CTX_free(context) }
             throw ConfigurationError(service: service, problems: problems)
         }
-        attempt("CLOSTER_TLS_CERTIFICATE", "\(files.certificate) is no certificate chain in PEM that can be used") {
-            Self.prepare(pointer, tickets) && SSL_CTX_use_certificate_chain_file(pointer, files.certificate) == 1
-        }
-        attempt("CLOSTER_TLS_KEY", "\(files.key) is no key in PEM without a passphrase that goes with the certificate")
-        {
-            closter_ssl_use_key(pointer, files.key) == 1
-        }
-        attempt("CLOSTER_TLS_CLIENT_CA", "\(files.clientAuthority ?? "") has no certificates in PEM that can be used") {
-            Self.admit(files, pointer)
-        }
-        guard problems.isEmpty else {
-            SSL_CTX_free(pointer)
-            throw ConfigurationError(service: service, problems: problems)
-        }
-        self.pointer = pointer
-        expiry = Int(closter_ssl_expiry(pointer))
+        pointer = first
+        expiry = made.compactMap(\.self).map { Int(closter_ssl_expiry($0)) }.min() ?? 0
+        contexts = .allocate(capacity: made.count)
+        _ = contexts.initialize(fromContentsOf: made)
+        names = .allocate(capacity: 1)
+        names.initialize(to: closter_contexts(all: UnsafePointer(contexts.baseAddress), count: made.count))
+        if made.count > 1 { closter_ssl_choose_by_name(names) }
     }
 
-    deinit { SSL_CTX_free(pointer) }
+    deinit {
+        for context in contexts { SSL_CTX_free(context) }
+        contexts.deallocate()
+        names.deallocate()
+    }
+
+    private static func context(
+        _ pair: ServiceConfiguration.TLS.Pair, _ files: ServiceConfiguration.TLS, _ tickets: TicketKeys,
+        _ problems: inout [ConfigurationError.Problem]
+    ) -> OpaquePointer? {
+        func attempt(_ key: String, _ what: String, _ call: () -> Bool) {
+            ERR_clear_error()
+            guard !call() else { return }
+            let problem = ConfigurationError.Problem(key: key, message: "\(what): \(TLSFailure.taken())")
+            if !problems.contains(problem) { problems.append(problem) }
+        }
+        guard let context = closter_ssl_context() else {
+            attempt("CLOSTER_TLS_CERTIFICATE", "OpenSSL cannot begin") { false }
+            return nil
+        }
+        attempt("CLOSTER_TLS_CERTIFICATE", "\(pair.certificate) is no certificate chain in PEM that can be used") {
+            prepare(context, tickets) && SSL_CTX_use_certificate_chain_file(context, pair.certificate) == 1
+        }
+        attempt("CLOSTER_TLS_KEY", "\(pair.key) is no key in PEM without a passphrase that goes with the certificate") {
+            closter_ssl_use_key(context, pair.key) == 1
+        }
+        attempt("CLOSTER_TLS_CLIENT_CA", "\(files.clientAuthority ?? "") has no certificates in PEM that can be used") {
+            admit(files, context)
+        }
+        return context
+    }
 
     private static func prepare(_ context: OpaquePointer, _ tickets: TicketKeys) -> Bool {
         SSL_CTX_set_alpn_select_cb(

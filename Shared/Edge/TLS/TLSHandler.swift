@@ -191,7 +191,8 @@ final class TLSHandler: ChannelDuplexHandler {
 
     func flush(context: ChannelHandlerContext) {
         encrypt(context)
-        guard session.outgoing.readableBytes > 0 else { return context.flush() }
+        // Who waits with nothing written of his own waits for what was written before.
+        guard session.outgoing.readableBytes > 0 || promise != nil else { return context.flush() }
         // More may be written while this is.
         let written = promise
         promise = nil

@@ -23,6 +23,8 @@ final class TLSSession {
     }
 
     private let ssl: OpaquePointer
+    /// Its handshake looks for the certificate of a name in there.
+    private let context: TLSContext
     private let lent: UnsafeMutablePointer<closter_lent>
     /// Ciphertext to be sent.
     private(set) var outgoing = ByteBuffer()
@@ -35,6 +37,7 @@ final class TLSSession {
             throw .taken()
         }
         self.ssl = ssl
+        self.context = context
     }
 
     // In this order: the one looks at the other.

@@ -26,19 +26,16 @@ enum HTTP1Head {
     }
 
     /// What the hot path needs of it; nil where it is no GET or HEAD.
-    static func hot(_ head: HTTPRequestHead) -> HotRequest? {
+    ///
+    /// - Parameter room: for the bytes of it, from one request to the next.
+    static func hot(_ head: HTTPRequestHead, room: inout [UInt8]) -> HotRequest? {
         guard head.method == .GET || head.method == .HEAD else { return nil }
-        var request = HotRequest(isHead: head.method == .HEAD, target: head.uri)
-        for (name, value) in head.headers {
-            var name = name
-            name.withUTF8 { request.take($0, value) }
-        }
-        return request
+        return HotRequest(isHead: head.method == .HEAD, target: head.uri, head.headers, room: &room)
     }
 
     /// Writes a response that is laid out.
     static func write(
-        _ response: FinishedResponse, _ own: FieldBlock, _ more: [StaticString], to buffer: inout ByteBuffer
+        _ response: FinishedResponse, _ own: borrowing FieldBlock, _ more: [StaticString], to buffer: inout ByteBuffer
     ) {
         buffer.writeStaticString(response.status == 304 ? "HTTP/1.1 304 Not Modified\r\n" : "HTTP/1.1 200 OK\r\n")
         buffer.writeBytes(response.fields.lines)

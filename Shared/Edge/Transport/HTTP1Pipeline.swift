@@ -28,7 +28,7 @@ private final class ArrivalHandler: ChannelInboundHandler {
     init(_ handler: HTTP1Handler) { self.handler = handler }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        handler.bytesArrived()
+        handler.arrived(unwrapInboundIn(data).readableBytes)
         context.fireChannelRead(data)
     }
 }

@@ -2,11 +2,11 @@ import HTTPTypes
 import NIOCore
 
 /// The head of a request while it comes: its fields as they were sent, in bytes that are used again for the next one.
-/// nothing else is made of them until somebody asks.
+/// Nothing else is made of them until somebody asks.
 ///
 /// The blocks of a connection's heads follow each other and are never interleaved (RFC 9113 §4.3), so that a connection
 /// has one.
-struct HTTP2Head {
+struct HTTP2Head: ~Copyable {
     private struct Span {
         var start: Int
         var nameLength: Int
@@ -77,13 +77,11 @@ struct HTTP2Head {
     func hot() -> HotRequest? {
         let isHead = isHead
         guard isHead || isGet, let path else { return nil }
-        var request = HotRequest(isHead: isHead, target: text(path.value))
-        bytes.withUnsafeBufferPointer { bytes in
-            for span in fields {
-                request.take(UnsafeBufferPointer(rebasing: bytes[span.name]), text(span.value))
-            }
+        var known = HotFields()
+        bytes.withUnsafeBufferPointer { all in
+            for span in fields { known.take(UnsafeBufferPointer(rebasing: all[span.name]), span.value, in: bytes) }
         }
-        return request
+        return HotRequest(isHead: isHead, target: path.value, known, in: bytes)
     }
 
     /// nil: a method that is none, or no path.

@@ -77,7 +77,7 @@ extension HTTP2Handler {
     func receive(_ bytes: UnsafeRawBufferPointer, _ id: Int32) {
         guard let session else { return }
         let stream = session.stream(id)
-        if stream != nil { isOfUse() }
+        if stream != nil { futility.end() }
         stream?.inbound?.count(bytes.count)
         switch stream?.receiving {
         case nil, .nothing: nghttp2_session_consume(session.pointer, id, bytes.count)
@@ -98,7 +98,7 @@ extension HTTP2Handler {
         // Those that could not send have their time from now on.
         let now = context.eventLoop.now
         if isHeldUp {
-            for stream in streams { stream.inbound?.renew(now) }
+            for stream in streams.open { stream.inbound?.renew(now) }
         } else if stream.untaken >= InboundBody.low {
             stream.inbound?.renew(now)
         }
@@ -125,7 +125,7 @@ extension HTTP2Handler {
         stream.awaitsContinue = false
         own.removeAll()
         own.append(":status", "100")
-        withFields(nil) { fields in
+        fields.lend(own, and: nil) { fields in
             nghttp2_submit_headers(
                 session.pointer, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, nil, fields.baseAddress, fields.count,
                 nil)
@@ -138,7 +138,7 @@ extension HTTP2Handler {
     func isHeldUp(_ stream: HTTP2Stream) -> Bool { stream.untaken >= InboundBody.low || isHeldUp }
 
     private var isHeldUp: Bool {
-        streams.reduce(0) { $0 + $1.untaken } >= Int(HTTP2Session.connectionWindow) / 2
+        streams.open.reduce(0) { $0 + $1.untaken } >= Int(HTTP2Session.connectionWindow) / 2
     }
 
     func bodyTimedOut(_ stream: HTTP2Stream) {

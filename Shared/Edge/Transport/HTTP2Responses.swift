@@ -18,7 +18,7 @@ extension HTTP2Handler {
     /// Its own fields are in `own`.
     func send(_ response: FinishedResponse, for stream: HTTP2Stream) {
         stream.isAnswered = true
-        submit(response.status, response.fields, response.body, for: stream)
+        submit(response.status, response, response.body, for: stream)
     }
 
     func begin(_ head: HTTPResponse, for stream: HTTP2Stream) {
@@ -28,7 +28,7 @@ extension HTTP2Handler {
         submit(head.status.code, nil, nil, for: stream)
     }
 
-    private func submit(_ status: Int, _ laidOut: FieldBlock?, _ body: ByteBuffer?, for stream: HTTP2Stream) {
+    private func submit(_ status: Int, _ laidOut: FinishedResponse?, _ body: ByteBuffer?, for stream: HTTP2Stream) {
         guard let session else { return }
         stream.isBegun = true
         stream.isBodiless = stream.isHead || status == 204 || status == 304
@@ -41,7 +41,7 @@ extension HTTP2Handler {
         own.append(":status", Self.text(status))
         // A request that is not read to its end needs the provider, to say so.
         let isEmpty = stream.isAnswered && stream.response.bytes == 0 && stream.isReceived
-        withFields(laidOut) { fields in
+        fields.lend(own, and: laidOut) { fields in
             if isEmpty {
                 nghttp2_submit_response(session.pointer, stream.id, fields.baseAddress, fields.count, nil)
             } else {
@@ -58,32 +58,6 @@ extension HTTP2Handler {
         case 304: "304"
         default: "\(status)"
         }
-    }
-
-    /// The fields as nghttp2 takes them: the last of `own` is the status and comes first. Valid for the call only.
-    func withFields(_ laidOut: FieldBlock?, _ body: (UnsafeBufferPointer<nghttp2_nv>) -> Void) {
-        fields.removeAll(keepingCapacity: true)
-        func with(_ block: FieldBlock, _ body: (UnsafePointer<UInt8>) -> Void) {
-            block.lines.withUnsafeBufferPointer { if let start = $0.baseAddress { body(start) } }
-        }
-        with(own) { start in
-            for span in own.spans.suffix(1) { fields.append(Self.field(span, start)) }
-            for span in own.spans.dropLast() { fields.append(Self.field(span, start)) }
-            guard let laidOut else { return fields.withUnsafeBufferPointer(body) }
-            with(laidOut) { start in
-                for span in laidOut.spans { fields.append(Self.field(span, start)) }
-                fields.withUnsafeBufferPointer(body)
-            }
-        }
-    }
-
-    private static func field(_ span: FieldBlock.Span, _ lines: UnsafePointer<UInt8>) -> nghttp2_nv {
-        // nghttp2 only reads, whatever its declaration says.
-        nghttp2_nv(
-            name: UnsafeMutablePointer(mutating: lines + span.start),
-            value: UnsafeMutablePointer(mutating: lines + span.valueStart), namelen: span.nameLength,
-            valuelen: span.valueLength,
-            flags: UInt8((span.isUnique ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE).rawValue))
     }
 
     func write(

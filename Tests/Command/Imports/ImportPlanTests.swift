@@ -379,6 +379,6 @@ private struct Shop {
     /// The states as the database gives them back.
     mutating func store() throws {
         item = try Item.decode(Item.encode(item))
-        listing = try Listing.decode(Listing.encode(listing))
+        if listing != nil { listing = try Listing.decode(Listing.encode(listing)) }
     }
 }

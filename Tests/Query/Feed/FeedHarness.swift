@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import NIOCore
 import Postgres
+import Runtime
 import Synchronization
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
 import EventSourcing
 import Foundation
 import Postgres
+import Runtime
 import Synchronization
 import TestSupport
 import Testing

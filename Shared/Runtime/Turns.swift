@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Lets only so many do something at once; the others wait in the order they came.
-final class Turns: Sendable {
+public final class Turns: Sendable {
     private struct State {
         var free: Int
         var next: UInt64 = 0
@@ -10,10 +10,10 @@ final class Turns: Sendable {
 
     private let state: Mutex<State>
 
-    init(_ count: Int) { state = Mutex(State(free: count)) }
+    public init(_ count: Int) { state = Mutex(State(free: count)) }
 
     /// - Throws: `CancellationError` where the task is cancelled before its turn, and what `body` throws.
-    func take<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
+    public func take<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
         guard await wait() else { throw CancellationError() }
         defer { pass() }
         return try await body()

@@ -299,7 +299,7 @@ import Testing
                 try await desk.offer(Int64(300 + number), by: "buyer-\(number)", on: number % 2)
             }
             let statuses = try await desk.atOnce(0..<6) { worker in
-                var chance = SplitMix(seed: seed * 100 + UInt64(worker))
+                var chance = SplitMix(seed * 100 + UInt64(worker))
                 var statuses: Set<Int> = []
                 for step in 0..<25 {
                     let offer = offers.randomElement(using: &chance) ?? ""

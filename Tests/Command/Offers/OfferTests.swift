@@ -83,7 +83,9 @@ private func answer(_ answer: OfferAnswer) -> Decide {
     { state throws(Offer.Refused) in try Offer.consignorAnswered(answer, atNoon, state) }
 }
 
-private let withdraw: Decide = { state throws(Offer.Refused) in try Offer.withdraw(atNoon, state) }
+private func withdraw(_ state: Offer.State) throws(Offer.Refused) -> [Offer.Event] {
+    try Offer.withdraw(atNoon, state)
+}
 
 @Suite struct `An offer` {
     // MARK: - Naming a price

@@ -36,7 +36,7 @@ struct DueIntents: Sendable {
             """
             SELECT intent_id, tenant_id, kind, payload, due_at, correlation_id, causation_id, traceparent, attempts,
                    lease_token
-            FROM main.claim_due_intents(\(PostgresTimestamp(now)), \(limit), make_interval(secs => \(Self.lease.seconds)))
+            FROM main.claim_due_intents(\(PostgresTimestamp(now)), \(limit)::int, make_interval(secs => \(Self.lease.seconds)))
             """, lane: .slow)
         return try rows.map { row in
             let payload = try? JSONValue(parsing: row.bytes(3) ?? []).objectValue

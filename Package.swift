@@ -226,7 +226,8 @@ let package = Package(
             tests(
                 "System",
                 [
-                    "Documents", "EventSourcing", "Identity", "JSON", "Photos", "Postgres", "Projector", "TestSupport",
+                    "Command", "Documents", "EventSourcing", "EventStore", "Identity", "JSON", "Photos", "Postgres",
+                    "Projector", "TestSupport",
                     asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess, system,
                 ]),
             tests(

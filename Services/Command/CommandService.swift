@@ -63,6 +63,7 @@ public enum CommandService {
             TenantRoutes(api: api, pool: pool, directory: directory, shard: configuration.shard),
             LocationRoutes(api: api), ConsignorRoutes(api: api, vault: vault), ContractRoutes(api: api),
             ValuationRoutes(api: api),
+            OfferRoutes(api: api),
             PhotoRoutes(
                 records: photos, store: store, limit: configuration.photoBytes, queryURL: configuration.queryURL ?? ""),
         ])
@@ -89,6 +90,7 @@ public enum CommandService {
     /// Who decides what falls due.
     static let dueHandlers: [DueKind: DueHandler] = [
         .markdown: Listing.markdownDue, .expire: Contract.expireDue,
+        .expireOffer: Offer.expireDue, .lapseHold: Offer.lapseDue,
     ]
 
     private static func describe(_ metrics: PrometheusMetrics) {

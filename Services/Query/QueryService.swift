@@ -14,7 +14,7 @@ public enum QueryService {
     public static let requirements: ServiceConfiguration.Requirements = [.database, .issuer, .masterKeys]
 
     /// The oldest schema of the database that this program can read.
-    static let oldestSchema = 21
+    static let oldestSchema = 22
 
     /// How long events may wait for a projection before the service says that it is not ready.
     static let mostLag: Duration = .seconds(60)
@@ -101,6 +101,7 @@ public enum QueryService {
         DueIntentRoutes(pool: pool, standpoints: standpoints).add(to: router)
         RecordRoutes(ValuationRecord.self, .valuations, documents).add(to: router)
         RecordRoutes(DecisionRecord.self, .decisions, documents).add(to: router)
+        RecordRoutes(OfferRecord.self, .offers, switch: .offers, keysWith: .offersCreate, documents).add(to: router)
         SwitchRoutes(switches: switches).add(to: router)
         ImportRoutes(pool: pool, standpoints: standpoints).add(to: router)
         TenantRoutes(pool: pool, standpoints: standpoints).add(to: router)

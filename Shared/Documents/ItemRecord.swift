@@ -34,6 +34,9 @@ public struct ItemRecord: StoredRecord, Equatable {
     /// Who had the title before it was sold; nil until then.
     public var seller: ItemTitle?
     public var allocation = ItemAllocation.free
+    /// The offer that it is held for; nil where it is held for no offer, or not at all.
+    public var heldFor: UUID?
+    public var heldUntil: Timestamp?
     /// Who brought it, whoever has the title now.
     public var consignorID: UUID?
     /// Not to be offered until it is reinstated.

@@ -30,7 +30,10 @@ extension ItemRecord {
         case .titleTransferred(let event):
             if event.title == .sold, titleHolder != .sold { seller = titleHolder }
             titleHolder = event.title
-        case .allocationChanged(let event): allocation = event.allocation
+        case .allocationChanged(let event):
+            allocation = event.allocation
+            heldFor = event.allocation == .held ? event.offerID : nil
+            heldUntil = event.allocation == .held ? event.until : nil
         case .withdrawn: isWithdrawn = true
         case .reinstated: isWithdrawn = false
         }
@@ -45,6 +48,8 @@ extension ItemRecord {
         if titleHolder != .store { writer.member("title_holder", titleHolder.rawValue) }
         if let seller { writer.member("seller", seller.rawValue) }
         if allocation != .free { writer.member("allocation", allocation.rawValue) }
+        if let heldFor { writer.uuid("held_for", heldFor) }
+        if let heldUntil { writer.time("held_until", heldUntil) }
         if let consignorID { writer.uuid("consignor_id", consignorID) }
         if isWithdrawn { writer.flag("withdrawn", true) }
     }
@@ -56,6 +61,8 @@ extension ItemRecord {
         titleHolder = try reader.choice("title_holder") ?? .store
         seller = try reader.choice("seller")
         allocation = try reader.choice("allocation") ?? .free
+        heldFor = try reader.optional("held_for", \.uuid)
+        heldUntil = try reader.time("held_until")
         consignorID = try reader.optional("consignor_id", \.uuid)
         isWithdrawn = try reader.optional("withdrawn", \.boolValue) ?? false
     }

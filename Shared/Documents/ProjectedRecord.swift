@@ -37,11 +37,14 @@ public protocol ProjectedRecord: StoredRecord, Equatable {
 
     /// The public JSON, for members of the tenant. The same record gives the same bytes, always.
     var document: [UInt8] { get }
+    /// The same for a key of the tenant's, which asks for one that it knows; nil where keys see none.
+    var keyDocument: [UInt8]? { get }
 }
 
 extension ProjectedRecord {
     public static var foldVersion: Int { 1 }
     public static var filters: [RecordFilter<Self>] { [] }
+    public var keyDocument: [UInt8]? { nil }
     /// The stream's category, and the prefix of its identifiers.
     public static var category: String { Event.category }
 
@@ -64,7 +67,8 @@ extension ProjectedRecord {
     }
 }
 
-/// A column of text, and what a record has in it.
+/// A column of text, and what a record has in it. A record that the read switches name has the same text in its state, under
+/// the same name.
 public struct RecordFilter<Record: Sendable>: Sendable {
     public let name: String
     public let value: @Sendable (Record) -> String?

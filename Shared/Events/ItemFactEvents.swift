@@ -104,17 +104,28 @@ public struct ItemAllocationChanged: Equatable, Sendable {
     public var allocation: ItemAllocation
     /// The listing that sold it; only with `sold`.
     public var listingID: UUID?
+    /// The offer that it is held for, was held for, or sold to.
+    public var offerID: UUID?
+    /// Of a hold for an offer.
+    public var until: Timestamp?
     public var reason: String?
 
-    public init(allocation: ItemAllocation, listingID: UUID? = nil, reason: String? = nil) {
+    public init(
+        allocation: ItemAllocation, listingID: UUID? = nil, offerID: UUID? = nil, until: Timestamp? = nil,
+        reason: String? = nil
+    ) {
         self.allocation = allocation
         self.listingID = listingID
+        self.offerID = offerID
+        self.until = until
         self.reason = reason
     }
 
     var payload: JSONObject {
         var payload: JSONObject = ["allocation": .string(allocation.rawValue)]
         payload["listing_id"] = listingID.map { .id("listing", $0) }
+        payload["offer_id"] = offerID.map { .id("offer", $0) }
+        payload["until"] = until.map { .string($0.rfc3339) }
         payload["reason"] = reason.map(JSONValue.string)
         return payload
     }
@@ -123,6 +134,8 @@ public struct ItemAllocationChanged: Equatable, Sendable {
         self.init(
             allocation: try payload.choice("allocation"),
             listingID: try payload.optionalID("listing_id", prefix: "listing"),
+            offerID: try payload.optionalID("offer_id", prefix: "offer"),
+            until: try payload.optional("until") { $0.stringValue.flatMap(Timestamp.init(rfc3339:)) },
             reason: try payload.optionalString("reason"))
     }
 }

@@ -238,7 +238,8 @@ public struct KeyRotated: Equatable, Sendable {
 
 /// The fields of a tenant that may change, by their stored names (which are the API's too): only ever add.
 public enum TenantField: String, CaseIterable, Sendable {
-    case name, returnDays = "return_days", holdHours = "hold_hours", skuPattern = "sku_pattern"
+    case name, returnDays = "return_days", holdHours = "hold_hours", offerHours = "offer_hours"
+    case skuPattern = "sku_pattern"
     case addresses, languages, features
     case timeZone = "time_zone"
 

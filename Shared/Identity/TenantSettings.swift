@@ -11,6 +11,8 @@ public struct TenantSettings: Equatable, Sendable {
     public var returnDays: Int64 { values["return_days"]?.integerValue ?? 14 }
     /// For how long an accepted offer holds its item.
     public var holdHours: Int64 { values["hold_hours"]?.integerValue ?? 24 }
+    /// How long an offer waits for an answer.
+    public var offerHours: Int64 { values["offer_hours"]?.integerValue ?? 48 }
     /// How SKUs are made: see `SKUPattern`.
     public var skuPattern: String { values["sku_pattern"]?.stringValue ?? "{yy}{mm}-{seq:5}" }
     public var addresses: [JSONValue] { values["addresses"]?.arrayValue ?? [] }
@@ -41,6 +43,7 @@ public struct TenantSettings: Equatable, Sendable {
         switch name {
         case "return_days": .integer(returnDays)
         case "hold_hours": .integer(holdHours)
+        case "offer_hours": .integer(offerHours)
         case "sku_pattern": .string(skuPattern)
         case "addresses": .array(addresses)
         case "languages": .array(languages.map(JSONValue.string))

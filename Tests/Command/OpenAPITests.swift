@@ -40,6 +40,7 @@ import Testing
             TenantRoutes(api: api, pool: pool, directory: TenantDirectory(pool: pool), shard: "main"),
             LocationRoutes(api: api), ConsignorRoutes(api: api, vault: vault), ContractRoutes(api: api),
             ValuationRoutes(api: api),
+            OfferRoutes(api: api),
             PhotoRoutes(records: photos, store: nil, limit: 1, queryURL: ""),
         ])
     }

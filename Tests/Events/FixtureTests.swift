@@ -27,6 +27,7 @@ private struct Fixture: CustomStringConvertible, Sendable {
 private let contexts: [any StorableEvent.Type] = [
     ItemEvent.self, ListingEvent.self, TenantEvent.self, ImportEvent.self, LocationEvent.self, IntakeEvent.self,
     StocktakeEvent.self, ConsignorEvent.self, ValuationEvent.self, DecisionEvent.self, ContractEvent.self,
+    OfferEvent.self,
 ]
 
 private func context(of type: String) -> (any StorableEvent.Type)? {
@@ -69,6 +70,10 @@ private func decode<E: StorableEvent>(_ event: E.Type, _ fixture: Fixture, _ jso
         ],
         "decision": ["DecisionMade"],
         "valuation": ["ValuationRequested", "ValuationCompleted", "ValuationInconclusive", "ValuationOverridden"],
+        "offer": [
+            "OfferMade", "OfferCountered", "OfferConsignorAsked", "OfferConsignorAnswered", "OfferAccepted",
+            "OfferDeclined", "OfferWithdrawn", "OfferExpired", "OfferHoldLapsed", "OfferSuperseded", "OfferFulfilled",
+        ],
         "location": ["LocationOpened", "LocationChanged", "LocationClosed"],
         "import": ["ImportRequested", "ImportStarted", "ImportCompleted", "ImportFailed"],
         "consignor": [

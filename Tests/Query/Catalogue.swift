@@ -88,6 +88,10 @@ struct Catalogue: Sendable {
             """)
     }
 
+    func tabulate(_ record: some ProjectedRecord) async throws {
+        try await aggregate(type(of: record).category, record.id, record.version, record.bytes, record.updatedAt)
+    }
+
     private func aggregate(
         _ category: String, _ id: UUID, _ version: Int64, _ state: [UInt8], _ time: Timestamp
     ) async throws {

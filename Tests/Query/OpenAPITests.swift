@@ -66,6 +66,14 @@ import Testing
         var writer = JSONWriter()
         ConsignorDocument.write(consignor, contact: [:], tax: nil, to: &writer)
         #expect(names(Schemas.consignorMembers) == names(writer.bytes))
+        let offer = OfferEvent.made(
+            OfferMade(
+                listingID: listing.id, itemID: item.id, price: listing.price,
+                buyer: OfferBuyer(platform: "shop", externalID: "1"), attempt: 1, number: 1,
+                expiresAt: Catalogue.noon))
+        let made = try #require(OfferRecord(begins: offer, id: UUID(), at: Catalogue.noon))
+        #expect(names(Schemas.offerMembers + Schemas.offerInternals) == names(made.document))
+        #expect(names(Schemas.offerMembers) == names(made.keyDocument))
         #expect(names(Schemas.importMembers) == names(ImportDocument.bytes(report)))
         #expect(names(Schemas.eventMembers) == names(event.bytes))
         let switches = try JSONValue(parsing: SwitchRoutes.document(SwitchState(), for: "demo"))

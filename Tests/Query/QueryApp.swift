@@ -179,7 +179,7 @@ struct QueryApp: Sendable {
             headers[name] = value
         }
         let answer = try await ask(port, path, headers, method)
-        if let tablesPort, path.hasPrefix("/v1/items") || path.hasPrefix("/v1/listings") {
+        if let tablesPort, ["/v1/items", "/v1/listings", "/v1/offers"].contains(where: path.hasPrefix) {
             let other = try await ask(tablesPort, path, headers, method)
             #expect(other.status == answer.status, "\(path): \(other.text)")
             #expect(other.code == answer.code, "\(path)")

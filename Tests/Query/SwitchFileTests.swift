@@ -125,6 +125,7 @@ import Testing
                 answer.json["data"] == [
                     ["resource": "items", "use": "tables", "percent": 100, "origin": "tenant"],
                     ["resource": "listings", "use": "tables", "percent": 25, "origin": "resource"],
+                    ["resource": "offers", "use": "shadow", "percent": 100, "origin": "default"],
                 ])
             #expect(answer.json["file"]?["state"] == "good")
             #expect(answer.json["file"]?["taken_at"]?.stringValue.flatMap(Timestamp.init(rfc3339:)) != nil)

@@ -326,7 +326,9 @@ public final class Instance: Sendable {
     private func createTenant() async throws {
         try await createTenant(tenant)
         for kind in ["publishable", "secret"] {
-            let answer = try await write("POST", "/v1/keys", ["kind": .string(kind), "name": .string(kind)])
+            var key: JSONObject = ["kind": .string(kind), "name": .string(kind)]
+            if kind == "secret" { key["permissions"] = ["offers:create"] }
+            let answer = try await write("POST", "/v1/keys", .object(key))
             keys.withLock { $0[kind] = answer["key"].stringValue }
         }
     }

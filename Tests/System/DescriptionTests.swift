@@ -1,3 +1,5 @@
+import EventSourcing
+import Foundation
 import JSON
 import TestSupport
 import Testing
@@ -126,12 +128,13 @@ private final class Scene: Sendable {
         let value = try await body.asyncMap { try await mended(.object($0), line) }
         if value != nil { headers["Content-Type"] = "application/json" }
         if path == "/v1/tenants" { headers["Closter-Tenant"] = nil }
+        if path.hasPrefix("/v1/offers") { headers["Idempotency-Key"] = UUID.version7().text }
         return try await instance.send(method, .command, path, headers, body: value?.bytes ?? [])
     }
 
     /// With identifiers of what is there, what must be unique, and the tenant's currency.
     ///
-    /// - Parameter line: the item of an intake.
+    /// - Parameter line: the item of an intake, or the listing that is to end.
     private func mended(_ value: JSONValue, _ line: String?) async throws -> JSONValue {
         if let elements = value.arrayValue {
             var mended: [JSONValue] = []
@@ -161,6 +164,8 @@ private final class Scene: Sendable {
                 var id = owner
                 if id == nil { id = try await consignor() }
                 mended[name] = .string(id ?? "")
+            case "listing_id": mended[name] = .string(try await listing(for: "offer"))
+            case "offer_id": mended[name] = .string(try await offer(for: "sale", on: line))
             case "sku", "number", "code": mended[name] = member.stringValue == nil ? member : random
             case "slug": mended[name] = .string("t\(UInt64.random(in: 0..<UInt64.max))")
             case "currency" where object["amount"] != nil: mended[name] = "PLN"
@@ -183,18 +188,22 @@ private final class Scene: Sendable {
         case "contracts":
             let (contract, item) = try await contract(for: String(parts.last ?? ""))
             return (path.replacing("{id}", with: contract).replacing("{item_id}", with: item), item)
+        case "offers": return named(try await offer(for: String(parts[3])))
         case "stocktakes":
             return named(try await made("/v1/stocktakes", ["location_id": .string(location())]))
         case "valuations": return named(try await valuation(for: String(parts[3])))
         case "intakes":
             let (intake, line) = try await intake(for: String(parts.last ?? ""))
             return (path.replacing("{id}", with: intake).replacing("{item_id}", with: line), line)
-        default: return named(try await listing(for: String(parts[3])))
+        default:
+            let listing = try await listing(for: String(parts[3]))
+            return (path.replacing("{id}", with: listing), listing)
         }
     }
 
     private func made(_ path: String, _ body: JSONValue, _ member: String = "id") async throws -> String {
-        try await instance.write("POST", path, body)[member].stringValue ?? ""
+        let key = ["Idempotency-Key": UUID.version7().text]
+        return try await instance.write("POST", path, body, key)[member].stringValue ?? ""
     }
 
     /// A contract with an item, of which this can be said.
@@ -239,13 +248,35 @@ private final class Scene: Sendable {
         return try await made("/v1/valuations", ["item_id": .string(item()), "method": method])
     }
 
-    private func listing(for action: String) async throws -> String {
+    private func listing(for action: String, of item: String? = nil) async throws -> String {
+        var offered = item
+        if offered == nil { offered = try await self.item() }
         let listing = try await made(
-            "/v1/listings", ["item_id": .string(item()), "price": ["amount": 100, "currency": "PLN"]])
-        if action == "pause" || action == "resume" {
+            "/v1/listings", ["item_id": .string(offered ?? ""), "price": ["amount": 100, "currency": "PLN"]])
+        if ["pause", "resume", "offer", "end"].contains(action) {
             _ = try await instance.write("POST", "/v1/listings/\(listing)/publish")
         }
         return listing
+    }
+
+    /// An offer of which this can be said; for a sale an accepted one.
+    ///
+    /// - Parameter listing: nil: one of its own.
+    private func offer(for action: String, on listing: String? = nil) async throws -> String {
+        var place = listing
+        if place == nil {
+            let asks = action == "ask-consignor" || action == "consignor-answer"
+            place = try await self.listing(for: "offer", of: asks ? instance.consignedItem(minimum: 0) : item())
+        }
+        let offer = try await made(
+            "/v1/offers",
+            [
+                "listing_id": .string(place ?? ""), "price": ["amount": 1, "currency": "PLN"],
+                "buyer": ["platform": "shop", "external_id": "1"],
+            ])
+        let before = ["sale": "accept", "consignor-answer": "ask-consignor"][action]
+        if let before { _ = try await made("/v1/offers/\(offer)/\(before)", [:]) }
+        return offer
     }
 
     /// An item of which this can be said.

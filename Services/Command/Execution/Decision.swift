@@ -52,6 +52,9 @@ struct Decision {
         Set(try await reader.states(tenant, category: type.category, ids).keys)
     }
 
+    /// Whether this intent would append to a stream.
+    func hasChanged(_ stream: StreamID) -> Bool { changes.contains { $0.stream == stream } }
+
     private mutating func depend<A: StoredAggregate>(on snapshot: Snapshot<A>) -> Snapshot<A> {
         if primary == nil { primary = (snapshot.stream, snapshot.version, snapshot.position) }
         expectations.append(Expectation(snapshot.stream, at: snapshot.version))

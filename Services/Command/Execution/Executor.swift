@@ -144,8 +144,10 @@ final class Executor: Sendable {
                 if let ifMatch = context.ifMatch, stream == decision.primary?.stream, ifMatch != actual {
                     throw ExecutionFailure.preconditionFailed(actual: actual)
                 }
-                guard attempt < Self.attempts else { throw ExecutionFailure.conflict }
-                attempt += 1
+                try lookAgain(&attempt)
+                isFresh = true
+            case .claimed(let kind, _, _) where ClaimKind.numbered.contains(kind):
+                try lookAgain(&attempt)
                 isFresh = true
             case .claimed(let kind, let value, let holder):
                 let wasGuard = decision.claims.contains { claim in
@@ -154,6 +156,11 @@ final class Executor: Sendable {
                 throw ExecutionFailure.claimed(kind: kind, value: value, holder: holder, wasGuard: wasGuard)
             }
         }
+    }
+
+    private func lookAgain(_ attempt: inout Int) throws {
+        guard attempt < Self.attempts else { throw ExecutionFailure.conflict }
+        attempt += 1
     }
 
     /// A stream that does not exist has no version to differ: that it is unknown says more.

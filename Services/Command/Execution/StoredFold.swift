@@ -19,7 +19,8 @@ package struct StoredFold: Sendable {
     /// The categories of this program's streams.
     package static let categories = [
         Item.category, Listing.category, TenantAccount.category, Import.category, Location.category, Intake.category,
-        Stocktake.category, Consignor.category, Contract.category, Valuation.category, RuleDecision.category,
+        Stocktake.category, Consignor.category, Contract.category, Offer.category, Valuation.category,
+        RuleDecision.category,
     ]
 
     private var stream: any StreamFolding
@@ -33,6 +34,7 @@ package struct StoredFold: Sendable {
         case Import.category: stream = StreamFold<Import, ImportEvent>()
         case Consignor.category: stream = StreamFold<Consignor, ConsignorEvent>()
         case Stocktake.category: stream = StreamFold<Stocktake, StocktakeEvent>()
+        case Offer.category: stream = StreamFold<Offer, OfferEvent>()
         case Intake.category: stream = StreamFold<Intake, IntakeEvent>()
         case Contract.category: stream = StreamFold<Contract, ContractEvent>()
         case RuleDecision.category: stream = StreamFold<RuleDecision, DecisionEvent>()

@@ -30,6 +30,8 @@ struct CommandAPI: Sendable {
         /// Whether the primary stream can be read on the query service.
         var isReadable = true
         var members: JSONObject = [:]
+        /// Types of events that it does not tell.
+        var withheld: Set<String> = []
 
         static let change = Shape()
         static let creation = Shape(isCreation: true)
@@ -40,11 +42,12 @@ struct CommandAPI: Sendable {
     /// - Parameters:
     ///   - body: what the fingerprint is made from, beside principal, method and path.
     ///   - stream: see `Executor.execute`.
+    ///   - buyer: for whom the principal asks.
     ///   - again: whether the intent is to be decided again after it failed: with another of the values that it gives by
     ///     itself, where one of them was taken.
     func answer(
         _ request: Request, _ context: EdgeContext, _ tenant: TenantID, body: [UInt8], on stream: StreamID? = nil,
-        shape: (Executed) async throws -> Shape = { _ in .change },
+        for buyer: Buyer? = nil, shape: (Executed) async throws -> Shape = { _ in .change },
         again: (any Error) -> Bool = { _ in false },
         decide: (inout Decision) async throws -> Void
     ) async throws -> Response {
@@ -52,7 +55,8 @@ struct CommandAPI: Sendable {
             let token = try await tokens.maker(tenant)
             while true {
                 do {
-                    let executed = try await execute(request, context, tenant, body: body, on: stream, decide: decide)
+                    let executed = try await execute(
+                        request, context, tenant, body: body, on: stream, for: buyer, decide: decide)
                     return respond(executed, try await shape(executed), token)
                 } catch let error where again(error) {
                     continue
@@ -65,10 +69,13 @@ struct CommandAPI: Sendable {
 
     func execute(
         _ request: Request, _ context: EdgeContext, _ tenant: TenantID, body: [UInt8], on stream: StreamID? = nil,
-        decide: (inout Decision) async throws -> Void
+        for buyer: Buyer? = nil, decide: (inout Decision) async throws -> Void
     ) async throws -> Executed {
         let principal = try context.principal()
-        let metadata = try context.metadata(commandID: .version7(), causationID: nil)
+        var metadata = try context.metadata(commandID: .version7(), causationID: nil)
+        if case .secret(let key, _) = principal {
+            metadata.onBehalfOf = Principal.secret(keyID: key, buyer: buyer).onBehalfOf
+        }
         let executed = try await executor.execute(
             IntentContext(
                 tenant: tenant, metadata: metadata,
@@ -97,7 +104,7 @@ struct CommandAPI: Sendable {
         writer.member("position", receipt.position)
         writer.key("events")
         writer.beginArray()
-        for event in executed.events {
+        for event in executed.events where !shape.withheld.contains(event.type) {
             writer.beginObject()
             writer.member("type", event.type)
             writer.member("position", event.position)

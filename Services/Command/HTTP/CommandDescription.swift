@@ -13,10 +13,10 @@ enum CommandDescription: APIWords {
         paths: ItemDescription.paths + ListingDescription.paths + ImportDescription.paths + TenantDescription.paths
             + LocationDescription.paths + IntakeDescription.paths + StocktakeDescription.paths
             + ConsignorDescription.paths + PhotoDescription.paths + ContractDescription.paths
-            + ValuationDescription.paths,
+            + ValuationDescription.paths + OfferDescription.paths,
         schemas: schemas + ItemDescription.schemas + ListingDescription.schemas + TenantDescription.schemas
             + LocationDescription.schemas + IntakeDescription.schemas + ConsignorDescription.schemas
-            + ContractDescription.schemas)
+            + ContractDescription.schemas + OfferDescription.schemas)
 
     private static let schemas: JSONObject = [
         "Written": object(written),
@@ -60,7 +60,7 @@ enum CommandDescription: APIWords {
     static func write(
         _ summary: String, _ outcome: Outcome, for access: APIOperation.Access = .members,
         parameters: [JSONValue] = [], body: APIOperation.Body? = nil, answer: JSONValue = reference("Written"),
-        refusals: [Problem.Code] = [.refused]
+        refusals: [Problem.Code] = [.refused], key: APIHeader = .idempotencyKey
     ) -> JSONValue {
         let headers: [APIHeader] = [.position, .replayed]
         let answers: [APIOperation.Answer] =
@@ -76,6 +76,7 @@ enum CommandDescription: APIWords {
             case .change: [.init(200, "Done, or already so: then without events", answer, headers: headers)]
             }
         var problems = refusals + [.idempotencyKeyReused, .conflict, .requestInProgress, .outcomeUnknown]
+        if access == .everybody { problems.append(.forbidden) }
         var preconditions: [APIHeader] = []
         if outcome != .creation, outcome != .acceptance {
             preconditions.append(.ifMatch)
@@ -85,7 +86,7 @@ enum CommandDescription: APIWords {
         if parameters.contains(where: { $0["in"] == "query" }) { problems.append(.invalidParameter) }
         if body?.isJSON == true { problems.append(.invalidFields) }
         return APIOperation(
-            summary, for: access, parameters: parameters, headers: [.idempotencyKey] + preconditions, body: body,
+            summary, for: access, parameters: parameters, headers: [key] + preconditions, body: body,
             answers: answers, problems: problems
         ).json
     }

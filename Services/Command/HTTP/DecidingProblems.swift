@@ -25,6 +25,7 @@ extension Problem {
                 errors: rules.filter { !$0.held }.map { .init(pointer: "", code: $0.rule, detail: $0.reason) })
         case Import.Refused.unknown: self.init(.notFound, "there is no such import")
         case TenantAccount.Refused.keyUnknown: self.init(.notFound, "there is no such key")
+        case Offer.Refused.unknown: self.init(.notFound, "there is no such offer")
         case Consignor.Refused.unknown: self.init(.notFound, "there is no such consignor")
         case Consignor.Refused.notErasable(let obstacles) where !obstacles.isEmpty:
             self.init(

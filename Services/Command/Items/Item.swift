@@ -64,6 +64,7 @@ enum Item: Aggregate {
         case custody(ItemCustody, not: ItemCustody)
         case title(ItemTitle)
         case held
+        case heldForOffer
         case sold
         case notSold
         case notConsigned

@@ -29,6 +29,8 @@ extension Item {
 
     struct Sell: Sendable, Equatable {
         var listingID: UUID
+        /// The accepted offer that it is sold to.
+        var offerID: UUID?
         /// nil: of a sale from before items told of theirs.
         var price: Money?
     }
@@ -55,12 +57,15 @@ extension Item {
             }
             try check(intent.custody, item)
         }
-        return stamp.facts(
+        let change: [Event] = stamp.facts(
             .custodyChanged(
                 ItemCustodyChanged(
                     custody: intent.custody, locationID: intent.locationID ?? item.kept(for: intent.custody),
                     custodian: intent.custodian, reason: intent.reason, disposal: intent.disposal,
                     stocktakeID: intent.stocktakeID)))
+        // What nobody can be given is held for no offer.
+        guard !intent.custody.isOfferable, let offer = item.heldFor else { return change }
+        return change + release(from: offer, stamp, state)
     }
 
     /// What the other facts say to a change of custody.
@@ -111,17 +116,36 @@ extension Item {
         _ allocation: ItemAllocation, reason: String?, _ stamp: Stamp, _ state: State
     ) throws(Refused) -> [Event] {
         let item = try existing(state)
+        guard item.heldFor == nil else { throw .heldForOffer }
         guard item.allocation != allocation else { return [] }
         guard ItemTransitions.allocation.allows(item.allocation, allocation) else { throw .sold }
         return stamp.facts(.allocationChanged(ItemAllocationChanged(allocation: allocation, reason: reason)))
     }
 
-    /// Goes with the end of a listing as sold, in the same append: allocation and title move together.
+    /// Goes with an offer that is accepted, in the same append.
+    static func hold(
+        for offer: UUID, until: Timestamp, _ stamp: Stamp, _ state: State
+    ) throws(Refused) -> [Event] {
+        let item = try existing(state)
+        guard item.heldFor != offer else { return [] }
+        try checkFree(item)
+        guard item.custody.isOfferable else { throw .custody(item.custody, not: .withBuyer) }
+        return stamp.facts(
+            .allocationChanged(ItemAllocationChanged(allocation: .held, offerID: offer, until: until)))
+    }
+
+    /// Goes with an offer that holds the item no longer.
+    static func release(from offer: UUID, _ stamp: Stamp, _ state: State) -> [Event] {
+        guard state?.heldFor == offer else { return [] }
+        return stamp.facts(.allocationChanged(ItemAllocationChanged(allocation: .free, offerID: offer)))
+    }
+
+    /// Goes with the end of a listing as sold, in the same append: allocation and title move together. What is held is sold
+    /// to the offer that it is held for, and to nobody else.
     static func sell(_ intent: Sell, _ stamp: Stamp, _ state: State) throws(Refused) -> [Event] {
         let item = try existing(state)
-        guard ItemTransitions.allocation.allows(item.allocation, .sold) else {
-            throw item.allocation == .held ? .held : .sold
-        }
+        guard ItemTransitions.allocation.allows(item.allocation, .sold) else { throw .sold }
+        guard item.allocation != .held || intent.offerID != nil && item.heldFor == intent.offerID else { throw .held }
         guard item.custody.isOfferable else { throw .custody(item.custody, not: .withBuyer) }
         return sale(intent, stamp)
     }
@@ -134,7 +158,8 @@ extension Item {
 
     private static func sale(_ intent: Sell, _ stamp: Stamp) -> [Event] {
         stamp.facts(
-            .allocationChanged(ItemAllocationChanged(allocation: .sold, listingID: intent.listingID)),
+            .allocationChanged(
+                ItemAllocationChanged(allocation: .sold, listingID: intent.listingID, offerID: intent.offerID)),
             .titleTransferred(
                 ItemTitleTransferred(title: .sold, price: intent.price, listingID: intent.listingID)))
     }
@@ -160,6 +185,7 @@ extension Item.Refused {
         case .custody: "item_custody"
         case .title: "item_title"
         case .held: "item_held"
+        case .heldForOffer: "item_held_for_offer"
         case .sold: "item_sold"
         case .notSold: "item_not_sold"
         case .notConsigned: "item_not_consigned"
@@ -176,6 +202,7 @@ extension Item.Refused {
             "custody: the item is \(custody.rawValue), and from there it cannot become \(wanted.rawValue)"
         case .title(let title): "title: it lies with \(title.rawValue), and cannot pass to the store"
         case .held: "allocation: the item is held for somebody; release it first"
+        case .heldForOffer: "allocation: the item is held for an offer; withdraw the offer first"
         case .sold: "allocation: the item was sold"
         case .notSold: "allocation: the item was not sold"
         case .notConsigned: "title: the item is not a consignor's"

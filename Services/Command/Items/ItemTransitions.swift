@@ -33,7 +33,7 @@ enum ItemTransitions {
 
     static let allocation = TransitionTable<ItemAllocation>([
         .free: [.held, .sold],
-        .held: [.free],
+        .held: [.free, .sold],
         .sold: [],
     ])
 }

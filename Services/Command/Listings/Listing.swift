@@ -42,6 +42,8 @@ enum Listing: Aggregate {
         var reason: ListingEnded.Reason
         /// What it was sold for.
         var price: Money?
+        /// The accepted offer that it was sold to.
+        var offerID: UUID?
     }
 
     /// What a tenant's settings decide.
@@ -49,6 +51,10 @@ enum Listing: Aggregate {
         var currency: Currency
         /// In the tenant's time zone.
         var days: CalendarDays
+        /// How long an accepted offer holds its item: real hours, whatever the clocks do meanwhile.
+        var hold = Duration.seconds(24 * 3600)
+        /// How long an offer waits for an answer.
+        var offers = Duration.seconds(48 * 3600)
 
         /// A reduction names the lowest price of this many days before it (Directive 98/6/EC, article 6a).
         static let priceWindow = 30
@@ -65,6 +71,7 @@ enum Listing: Aggregate {
         case ended
         case soldWithoutPrice
         case priceWithoutSale
+        case offerWithoutSale
         case noContract
         case belowFloor(Money)
     }
@@ -172,6 +179,7 @@ enum Listing: Aggregate {
         case (.withdrawn, nil), (.expired, nil), (.error, nil): break
         case (.withdrawn, _?), (.expired, _?), (.error, _?): throw .priceWithoutSale
         }
+        guard intent.reason == .sold || intent.offerID == nil else { throw .offerWithoutSale }
         return stamp.facts(
             .ended(ListingEnded(itemID: listing.itemID, reason: intent.reason, price: intent.price)))
     }

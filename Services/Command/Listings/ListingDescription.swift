@@ -16,7 +16,7 @@ enum ListingDescription: APIWords {
         "/v1/listings/{id}/pause": change("Pause a published listing", nothing),
         "/v1/listings/{id}/resume": change("Resume a paused listing", nothing),
         "/v1/listings/{id}/end": change(
-            "End a listing; what is sold here is withdrawn elsewhere", .init(reference("ListingEnd")),
+            "End a listing and its offers; what is sold here is withdrawn elsewhere", .init(reference("ListingEnd")),
             refusals: [.refused, .claimTaken]),
     ]
 
@@ -30,11 +30,11 @@ enum ListingDescription: APIWords {
                     required: [
                         "reason": ["const": .string(ListingEnded.Reason.sold.rawValue)],
                         "price": CommandDescription.price,
-                    ]),
+                    ], optional: ["offer_id": orNull(identifier(Offer.prefix))]),
                 fields(
                     required: [
                         "reason": choice(ListingEnded.Reason.allCases.filter { $0 != .sold }.map(\.rawValue))
-                    ], optional: ["price": ["type": "null"]]),
+                    ], optional: ["price": ["type": "null"], "offer_id": ["type": "null"]]),
             ]
         ],
     ]

@@ -18,6 +18,7 @@ extension Listing.Refused {
         case .ended: "listing_ended"
         case .soldWithoutPrice: "price_required"
         case .priceWithoutSale: "price_not_allowed"
+        case .offerWithoutSale: "offer_not_allowed"
         case .noContract: "contract_required"
         case .belowFloor: "below_minimum_price"
         }
@@ -37,6 +38,7 @@ extension Listing.Refused {
         case .ended: "the listing has ended"
         case .soldWithoutPrice: "a listing that ends as sold names the price it was sold for"
         case .priceWithoutSale: "only a listing that ends as sold names a price"
+        case .offerWithoutSale: "only a listing that ends as sold names an offer"
         case .noContract: "a consignor's item is offered under an active contract"
         case .belowFloor(let floor): "the contract's minimum price is \(floor)"
         }
@@ -48,6 +50,7 @@ extension Listing.Refused {
         case .priceNotPositive, .belowFloor: "/price/amount"
         case .currency: "/price/currency"
         case .soldWithoutPrice, .priceWithoutSale: "/price"
+        case .offerWithoutSale: "/offer_id"
         case .unknown, .neverPublished, .paused, .ended: nil
         }
     }
@@ -94,11 +97,14 @@ extension Listing.SetPrice {
 extension Listing.End {
     /// From the body of a request.
     init(fields body: JSONObject) throws(InvalidFields) {
-        var reader = FieldReader(body, known: ["reason", "price"])
+        var reader = FieldReader(body, known: ["reason", "price", "offer_id"])
         let reason = reader.required("reason") { value, pointer throws(InvalidFields) in
             try Field.choice(ListingEnded.Reason.self, value, pointer)
         }
         let price = reader.optional("price", Field.money)
-        self.init(reason: try reader.finish(reason), price: price)
+        let offer = reader.optional("offer_id") { value, pointer throws(InvalidFields) in
+            try Field.id(Offer.prefix, value, pointer)
+        }
+        self.init(reason: try reader.finish(reason), price: price, offerID: offer)
     }
 }

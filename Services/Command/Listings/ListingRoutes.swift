@@ -33,7 +33,8 @@ struct ListingRoutes: Routes {
     }
 
     /// What is sold on one channel is withdrawn from the others in the same transaction, and the item itself is sold in
-    /// it: there is exactly one. A draft that is created at the same moment may stay, and can never be published.
+    /// it: there is exactly one. A draft that is created at the same moment may stay, and can never be published. Open
+    /// offers end with their listings. What is held for an offer is sold to it, and till then its listing stays.
     @Sendable private func end(_ request: Request, _ context: EdgeContext) async throws -> Response {
         let tenant = try context.require(.listingsWrite)
         let stamp = Stamp(id: try context.id("id", prefix: Listing.prefix), at: context.receivedAt)
@@ -45,10 +46,24 @@ struct ListingRoutes: Routes {
         ) { decision in
             let listing = try await decision.load(Listing.self, stamp.id)
             let ended = try Listing.end(intent, terms, stamp, listing.state)
-            decision.append(ended, to: listing)
-            guard intent.reason == .sold, !ended.isEmpty, let id = listing.state?.itemID else { return }
+            guard !ended.isEmpty, let id = listing.state?.itemID else { return }
             let item = try await decision.load(Item.self, id)
-            let sale = Item.Sell(listingID: stamp.id, price: intent.price)
+            guard intent.reason == .sold else {
+                if let held = item.state?.heldFor,
+                    try await decision.load(Offer.self, held).state?.listingID == stamp.id
+                {
+                    throw Offer.Refused.listingHeld
+                }
+                return try await decision.end(listing, ended, at: stamp.at)
+            }
+            if let offerID = intent.offerID {
+                let offer = try await decision.load(Offer.self, offerID)
+                let bought = Stamp(id: offerID, at: stamp.at)
+                decision.append(
+                    try Offer.fulfil(on: stamp.id, for: intent.price, bought, offer.state), to: offer)
+            }
+            try await decision.end(listing, ended, soldBy: stamp.id, at: stamp.at)
+            let sale = Item.Sell(listingID: stamp.id, offerID: intent.offerID, price: intent.price)
             decision.append(try Item.sell(sale, Stamp(id: id, at: stamp.at), item.state), to: item)
             try await decision.withdrawListings(of: id, except: stamp.id, terms, at: stamp.at)
         }
@@ -130,7 +145,7 @@ struct ListingRoutes: Routes {
 }
 
 extension Decision {
-    /// Ends an item's open listings, but for one.
+    /// Ends an item's open listings, with their offers, but for the one that has sold it.
     mutating func withdrawListings(
         of item: UUID, as reason: ListingEnded.Reason = .withdrawn, except kept: UUID? = nil, _ terms: Listing.Terms,
         at time: Timestamp
@@ -138,7 +153,8 @@ extension Decision {
         for id in try await holders(kind: ClaimKind.openListing, prefix: item.claimed + "/") where id != kept {
             let listing = try await load(Listing.self, id)
             let withdrawal = Listing.End(reason: reason, price: nil)
-            append(try Listing.end(withdrawal, terms, Stamp(id: id, at: time), listing.state), to: listing)
+            let ended = try Listing.end(withdrawal, terms, Stamp(id: id, at: time), listing.state)
+            try await end(listing, ended, soldBy: kept, at: time)
         }
     }
 }
@@ -157,6 +173,8 @@ extension Listing.Terms {
         guard let days = CalendarDays(timeZone: tenant.timeZone) else {
             throw Problem(.internalError, "the tenant's time zone is not known here")
         }
-        self.init(currency: tenant.currency, days: days)
+        self.init(
+            currency: tenant.currency, days: days, hold: .seconds(tenant.settings.holdHours * 3600),
+            offers: .seconds(tenant.settings.offerHours * 3600))
     }
 }

@@ -74,4 +74,13 @@ enum ClaimKind {
     static let comparable = "comparable"
     /// A location's code, held while it is open.
     static let locationCode = "location_code"
+    /// `<item uuid>/<listing uuid>/<offer uuid>`, held by the offer while something can come of it.
+    static let openOffer = "open_offer"
+    /// `<listing uuid>/<n>`, held for ever by the nth offer on the listing.
+    static let offerNumber = "offer_number"
+    /// `<listing uuid>/<digest of the buyer>/<n>`, held for ever by the offer with the nth price that the buyer has named.
+    static let offerOfBuyer = "offer_of_buyer"
+
+    /// Numbers that are given in their order: who finds one taken, or come meanwhile, looks again.
+    static let numbered: Set = [offerNumber, offerOfBuyer]
 }

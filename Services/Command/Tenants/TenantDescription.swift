@@ -71,6 +71,7 @@ enum TenantDescription: APIWords {
                 "name": text(200), "time_zone": ["type": "string", "minLength": 1, "examples": ["Europe/Warsaw"]],
                 "return_days": orNull(integer(TenantField.returnDays)),
                 "hold_hours": orNull(integer(TenantField.holdHours)),
+                "offer_hours": orNull(integer(TenantField.offerHours)),
                 "sku_pattern": orNull(["type": "string", "examples": ["{yy}{mm}-{seq:5}"]]),
                 "addresses": orNull(array(address, atMost: TenantField.addressLimit)),
                 "languages": orNull(

@@ -14,6 +14,7 @@ extension TenantAccount.ChangeSettings {
 extension TenantField: DescribedField {
     static let returnDays = Int64(0)...365
     static let holdHours = Int64(1)...720
+    static let offerHours = Int64(1)...720
     static let addressLimit = 20
     static let languageLimit = 20
     static let featureLimit = 100
@@ -24,6 +25,7 @@ extension TenantField: DescribedField {
         case .timeZone: .string(try Field.timeZone(value, pointer))
         case .returnDays: .integer(try Field.integer(in: Self.returnDays, value, pointer))
         case .holdHours: .integer(try Field.integer(in: Self.holdHours, value, pointer))
+        case .offerHours: .integer(try Field.integer(in: Self.offerHours, value, pointer))
         case .skuPattern: .string(try SKUPattern.read(value, pointer).text)
         case .addresses: .array(try Field.list(limit: Self.addressLimit, value, pointer, Self.address))
         case .languages: .array(try Self.languages(value, pointer))

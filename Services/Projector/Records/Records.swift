@@ -3,8 +3,8 @@ import Documents
 /// The records that have a projection of their own. A category is read, folded, rebuilt, proven and repaired by being here.
 enum Records {
     static let all: [any ProjectedRecord.Type] = [
-        LocationRecord.self, IntakeRecord.self, StocktakeRecord.self, ContractRecord.self, ValuationRecord.self,
-        DecisionRecord.self,
+        LocationRecord.self, IntakeRecord.self, StocktakeRecord.self, ContractRecord.self, OfferRecord.self,
+        ValuationRecord.self, DecisionRecord.self,
     ]
 
     static let readers: [String: EventReader] = Dictionary(

@@ -73,6 +73,8 @@ struct DocumentRoutes: Sendable {
         let (answer, standpoint) = try await read(subject, visibility, tenant, request, body)
         guard let answer else { return nil }
         var headers = answer.headers
+        // What is made for one key is for no cache that others share.
+        if resource.isMade(for: visibility) { Caching.write(.full, to: &headers) }
         standpoint.write(to: &headers)
         if let tag = answer.tag, let condition = request.headers[.ifNoneMatch], EntityTag.matches(condition, tag) {
             headers[.contentType] = nil

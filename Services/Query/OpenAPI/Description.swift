@@ -100,6 +100,11 @@ enum Description: APIWords {
             get("What rules decided, the newest first", list("Decision"), records(DecisionRecord.self), for: .members)),
         "/v1/decisions/{id}": get(
             "A decision", one("Decision"), [path("id", "decision_…")], for: .members, hasTag: true),
+        "/v1/offers": file(
+            get("Offers, the newest first", list("Offer"), records(OfferRecord.self), for: .members)),
+        "/v1/offers/{id}": get(
+            "An offer; for a key that may make some, without what is the store's own",
+            ["oneOf": [reference("Offer"), reference("OfferForKeys")]], [path("id", "offer_…")], hasTag: true),
         "/v1/tenant": get("The tenant's settings", one("Tenant"), [], for: .members),
         "/v1/members": get("Who belongs to the tenant", list("Member"), [], for: .members),
         "/v1/keys": get("The tenant's keys, without what opens doors", list("Key"), [], for: .members),

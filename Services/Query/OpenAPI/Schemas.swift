@@ -29,6 +29,8 @@ enum Schemas: APIWords {
         "DueIntent": object(dueMembers),
         "Valuation": object(valuationMembers),
         "Decision": object(decisionMembers),
+        "Offer": object(offerMembers + offerInternals),
+        "OfferForKeys": object(offerMembers),
         "Tenant": object(tenantMembers),
         "Member": object(memberMembers),
         "Key": object(keyMembers),
@@ -223,6 +225,20 @@ enum Schemas: APIWords {
                 ], optional: ["events"])), "created_at": time, "updated_at": time,
     ]
 
+    static let offerMembers: JSONObject = [
+        "id": string("offer_…"), "version": ["type": "integer"], "status": choice(OfferRecord.statuses),
+        "listing_id": string("listing_…"), "item_id": string("item_…"), "price": reference("Money"),
+        "by": ["type": "string", "enum": ["store", "buyer"], "description": "who has named the price"],
+        "buyer": object(["platform": string(), "external_id": string()]), "expires_at": time,
+        "held_until": orNull(time), "created_at": time, "updated_at": time,
+    ]
+
+    /// For members only.
+    static let offerInternals: JSONObject = [
+        "reason": orNull(choice(["below_floor", "store", "consignor", "buyer"])), "automatic": ["type": "boolean"],
+        "consignor_answer": orNull(choice(["accept", "decline"])),
+    ]
+
     static let locationMembers: JSONObject = [
         "id": string("location_…"), "version": ["type": "integer"], "status": choice(LocationRecord.statuses),
         "code": string(), "name": string(), "kind": choice(LocationKind.allCases.map(\.rawValue)),
@@ -232,8 +248,9 @@ enum Schemas: APIWords {
     static let tenantMembers: JSONObject = [
         "id": string("tenant_…"), "version": ["type": "integer"], "slug": string(), "name": string(),
         "currency": string("ISO 4217"), "time_zone": string(), "return_days": ["type": "integer"],
-        "hold_hours": ["type": "integer"], "sku_pattern": string(), "addresses": array(["type": "object"]),
-        "languages": array(string()), "features": ["type": "object", "additionalProperties": ["type": "boolean"]],
+        "hold_hours": ["type": "integer"], "offer_hours": ["type": "integer"], "sku_pattern": string(),
+        "addresses": array(["type": "object"]), "languages": array(string()),
+        "features": ["type": "object", "additionalProperties": ["type": "boolean"]],
         "created_at": time, "updated_at": time,
     ]
 

@@ -1,6 +1,6 @@
 /// The projections that answer reads.
 enum Projection: String, CaseIterable, Sendable {
-    case items, listings, locations, intakes, stocktakes, contracts, valuations, decisions
+    case items, listings, locations, intakes, stocktakes, contracts, offers, valuations, decisions
 
     /// Whether it has rows of streams that tell all of their records.
     private var isOfRecords: Bool { self != .items && self != .listings }

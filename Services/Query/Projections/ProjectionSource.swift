@@ -15,6 +15,10 @@ struct ProjectionSource: DocumentSource {
             resource.statement(id, in: generation, for: visibility), tenant: tenant.uuid, lane: .fast,
             deadline: .seconds(2))
         guard let row = rows.first else { return nil }
+        if resource.isMade(for: visibility), let make = resource.keyDocument {
+            guard let document = try make(row.bytes(1) ?? []) else { return nil }
+            return Answer(version: try row.decode(0), ByteBuffer(bytes: document), for: visibility)
+        }
         let body = row.withBytes(1) { ByteBuffer(bytes: $0 ?? UnsafeRawBufferPointer(start: nil, count: 0)) }
         return Answer(version: try row.decode(0), body, for: visibility)
     }

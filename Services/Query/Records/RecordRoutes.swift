@@ -6,12 +6,18 @@ import Identity
 import Postgres
 
 /// `GET /v1/<records>` and `GET /v1/<records>/{id}`, for members: the newest first, by status, by the record's own filters,
-/// and by words.
+/// and by words. A key with the permission reads one by its id.
 struct RecordRoutes<Record: ProjectedRecord>: Sendable {
     var documents: DocumentRoutes
+    /// nil: no key reads any.
+    var permission: Permission?
 
-    init(_ record: Record.Type, _ projection: Projection, _ documents: (Resource) -> DocumentRoutes) {
-        self.documents = documents(Records.resource(record, projection))
+    init(
+        _ record: Record.Type, _ projection: Projection, switch resource: ReadResource? = nil,
+        keysWith permission: Permission? = nil, _ documents: (Resource) -> DocumentRoutes
+    ) {
+        self.documents = documents(Records.resource(record, projection, switch: resource))
+        self.permission = permission
     }
 
     func add(to router: EdgeRouter) {
@@ -21,7 +27,11 @@ struct RecordRoutes<Record: ProjectedRecord>: Sendable {
     }
 
     @Sendable private func one(_ request: Request, _ context: EdgeContext) async throws -> Response {
-        _ = try context.operatorsTenant()
+        if let permission, !context.seesEverything {
+            try context.require(permission)
+        } else {
+            _ = try context.operatorsTenant()
+        }
         return try await documents.one(request, context)
     }
 
@@ -42,9 +52,13 @@ struct RecordRoutes<Record: ProjectedRecord>: Sendable {
 enum Records {
     static let newest = ListSort(name: "-created_at", column: "created_at", isDescending: true, kind: .time)
 
-    static func resource<Record: ProjectedRecord>(_ record: Record.Type, _ projection: Projection) -> Resource {
+    static func resource<Record: ProjectedRecord>(
+        _ record: Record.Type, _ projection: Projection, switch resource: ReadResource? = nil
+    ) -> Resource {
         Resource(
-            name: Record.plural, prefix: Record.category, projection: projection,
-            visible: { $0 == .full ? "true" : "false" }, csv: Record.csv)
+            name: Record.plural, prefix: Record.category, projection: projection, visible: { _ in "true" },
+            keyDocument: { try Record(stored: $0).keyDocument },
+            switching: resource.map { Resource.Switching(resource: $0, table: RecordTable<Record>.self) },
+            csv: Record.csv)
     }
 }

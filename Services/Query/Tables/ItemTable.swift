@@ -67,6 +67,8 @@ extension ItemWithListings: OperationalRecord {
     var id: UUID { item.id }
     var version: Int64 { item.version }
 
+    func isFound(by search: SearchText.Search) -> Bool { search.finds(item) }
+
     func isVisible(_ visibility: Visibility) -> Bool {
         !item.isDeleted && ItemDocument.isVisible(item, listings, to: visibility.audience)
     }

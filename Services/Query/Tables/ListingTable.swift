@@ -54,6 +54,8 @@ extension ListingWithItem: OperationalRecord {
     var id: UUID { listing.id }
     var version: Int64 { listing.version }
 
+    func isFound(by search: SearchText.Search) -> Bool { search.finds(item) }
+
     func isVisible(_ visibility: Visibility) -> Bool { ListingDocument.isVisible(listing, to: visibility.audience) }
 
     func document(_ visibility: Visibility) -> [UInt8]? {

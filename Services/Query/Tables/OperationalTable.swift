@@ -29,8 +29,8 @@ protocol OperationalRecord {
     var id: UUID { get }
     /// Of its own stream.
     var version: Int64 { get }
-    /// The item whose words find it.
-    var item: ItemRecord { get }
+    /// Whether its words are those that are searched for.
+    func isFound(by search: SearchText.Search) -> Bool
 
     func isVisible(_ visibility: Visibility) -> Bool
 

@@ -35,7 +35,7 @@ struct TableList<Table: OperationalTable> {
                 throw Problem(.unavailable, "the search took too long: narrow it by a filter")
             }
             let places = try await transaction.query(SQL(unescaped: "FETCH \(Self.chunk) FROM places"))
-            entries += try await self.entries(at: places, where: search.finds)
+            entries += try await self.entries(at: places) { $0.isFound(by: search) }
             guard places.count == Self.chunk else { break }
         }
         return Array(entries.prefix(list.limit + 1))
@@ -61,13 +61,13 @@ struct TableList<Table: OperationalTable> {
         return results.count == 3 ? results[1] : .empty
     }
 
-    private func entries(at places: Rows, where isWanted: (ItemRecord) -> Bool) async throws -> [TableEntry] {
+    private func entries(at places: Rows, where isWanted: (Table.Record) -> Bool) async throws -> [TableEntry] {
         guard !places.isEmpty else { return [] }
         let keysets = try places.map { try $0.keyset(list.sort.kind) }
         var documents: [UUID: [UInt8]] = [:]
         for row in try await transaction.query(Table.statement(keysets.map(\.id))) {
             let record = try Table.record(row)
-            if isWanted(record.item) { documents[record.id] = record.document(list.visibility) }
+            if isWanted(record) { documents[record.id] = record.document(list.visibility) }
         }
         return keysets.compactMap { place in documents[place.id].map { TableEntry(place: place, document: $0) } }
     }

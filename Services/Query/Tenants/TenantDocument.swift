@@ -16,7 +16,7 @@ enum TenantDocument {
     }
 
     static let settings = [
-        "return_days", "hold_hours", "sku_pattern", "addresses", "languages", "features",
+        "return_days", "hold_hours", "offer_hours", "sku_pattern", "addresses", "languages", "features",
     ]
 
     static func write(_ tenant: Tenant, to writer: inout JSONWriter) {

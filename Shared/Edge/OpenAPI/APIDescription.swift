@@ -16,7 +16,7 @@ public struct APIDescription: APIWords, Sendable {
             "paths": .object(Self.identified(paths + Self.ofEveryService)),
             "components": [
                 "schemas": .object(schemas + ["Problem": Self.problem]),
-                "parameters": .object(JSONObject(APIHeader.ofRequests.map { ($0.name, $0.parameter) })),
+                "parameters": .object(JSONObject(APIHeader.ofRequests.map { ($0.component, $0.parameter) })),
                 "headers": .object(JSONObject(APIHeader.ofAnswers.map { ($0.name, $0.header) })),
                 "securitySchemes": [
                     "member": ["type": "http", "scheme": "bearer", "bearerFormat": "JWT"],

@@ -5,6 +5,10 @@ public struct APIHeader: Sendable {
     let name: String
     let description: String
     var schema: JSONValue = ["type": "string"]
+    var isRequired = false
+
+    /// Its name among the components.
+    var component: String { isRequired ? name + "-Required" : name }
 
     // MARK: Of requests
 
@@ -12,6 +16,12 @@ public struct APIHeader: Sendable {
         name: "Idempotency-Key",
         description: "names the request: the same again gives the first answer, for 90 days",
         schema: ["type": "string", "pattern": "^[!-~]{1,255}$"])
+    /// Where the same request twice would count twice.
+    public static let requiredIdempotencyKey: APIHeader = {
+        var header = idempotencyKey
+        header.isRequired = true
+        return header
+    }()
     public static let ifMatch = APIHeader(
         name: "If-Match", description: "an ETag; only the version in it is compared",
         schema: ["type": "string", "pattern": #"^(\*|"[1-9][0-9]{0,17}(-[^"]*)?")$"#])
@@ -53,7 +63,7 @@ public struct APIHeader: Sendable {
         name: "traceparent", description: "W3C Trace Context, taken up if it is valid, or made")
 
     static let ofRequests: [APIHeader] = [
-        idempotencyKey, ifMatch, ifNoneMatch, after, prefer, lastEventID, correlation, trace,
+        idempotencyKey, requiredIdempotencyKey, ifMatch, ifNoneMatch, after, prefer, lastEventID, correlation, trace,
     ]
     static let ofAnswers: [APIHeader] = [
         location, position, source, entityTag, replayed, preferenceApplied, retryAfter, authenticate, correlation,
@@ -62,13 +72,13 @@ public struct APIHeader: Sendable {
 
     var parameter: JSONValue {
         [
-            "name": .string(name), "in": "header", "required": false, "schema": schema,
+            "name": .string(name), "in": "header", "required": .bool(isRequired), "schema": schema,
             "description": .string(description),
         ]
     }
 
     var header: JSONValue { ["schema": schema, "description": .string(description)] }
 
-    var parameterReference: JSONValue { ["$ref": .string("#/components/parameters/\(name)")] }
+    var parameterReference: JSONValue { ["$ref": .string("#/components/parameters/\(component)")] }
     var headerReference: JSONValue { ["$ref": .string("#/components/headers/\(name)")] }
 }

@@ -57,6 +57,7 @@ import Testing
         #expect(Set(ItemTransitions.custody.next.keys) == Set(ItemCustody.allCases))
         #expect(Set(ItemTransitions.title.next.keys) == Set(ItemTitle.allCases))
         #expect(Set(ItemTransitions.allocation.next.keys) == Set(ItemAllocation.allCases))
+        #expect(Set(OfferTransitions.offer.next.keys) == Set(OfferStatus.allCases))
         #expect(Set(IntakeTransitions.intake.next.keys) == Set(IntakeStatus.allCases))
         #expect(Set(IntakeTransitions.item.next.keys) == Set(IntakeItemStatus.allCases))
     }

@@ -72,9 +72,8 @@ import Testing
         #expect(
             Set(StoredFold.categories)
                 == [
-                    "item", "listing", "tenant", "import", "location", "intake", "stocktake", "consignor", "contract",
-                    "valuation",
-                    "decision",
+                    "item", "listing", "tenant", "import", "location", "intake", "stocktake", "consignor",
+                    "contract", "offer", "valuation", "decision",
                 ])
     }
 }

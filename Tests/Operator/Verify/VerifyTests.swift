@@ -39,7 +39,7 @@ import Testing
                     == """
                     nothing differs: 30 events, 14 streams, 7 groups of items, 7 groups of listings, 0 groups of \
                     locations, 0 groups of intakes, 0 groups of stocktakes, 0 groups of contracts, 0 groups of \
-                    valuations, 0 groups of decisions, up to position 30
+                    offers, 0 groups of valuations, 0 groups of decisions, up to position 30
 
                     """)
         }

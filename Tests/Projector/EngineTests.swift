@@ -182,7 +182,8 @@ import Testing
             let before = try await census.take()
             #expect(
                 before.map(\.generation.description) == [
-                    "contracts_g1", "decisions_g1", "intakes_g1", "items_g1", "listings_g1", "locations_g1", "offers_g1",
+                    "contracts_g1", "decisions_g1", "intakes_g1", "items_g1", "listings_g1", "locations_g1",
+                    "offers_g1",
                     "stocktakes_g1", "valuations_g1",
                 ])
             #expect(before.allSatisfy { $0.status == .live && $0.position == 0 && $0.head == 3 && $0.lagSeconds >= 0 })

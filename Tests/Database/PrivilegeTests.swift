@@ -38,7 +38,6 @@ import Testing
         "main.items_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
         "main.locations_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
         "main.intakes_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
-        "main.contracts_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
         "main.offers_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
         "main.stocktakes_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
         "main.contracts_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],

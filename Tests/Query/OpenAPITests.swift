@@ -71,9 +71,9 @@ import Testing
                 listingID: listing.id, itemID: item.id, price: listing.price,
                 buyer: OfferBuyer(platform: "shop", externalID: "1"), attempt: 1, number: 1,
                 expiresAt: Catalogue.noon))
-        let made = try #require(OfferRecord(begins: offer, id: UUID(), at: Catalogue.noon))
-        #expect(names(Schemas.offerMembers + Schemas.offerInternals) == names(made.document))
-        #expect(names(Schemas.offerMembers) == names(made.keyDocument))
+        let offered = try #require(OfferRecord(begins: offer, id: UUID(), at: Catalogue.noon))
+        #expect(names(Schemas.offerMembers + Schemas.offerInternals) == names(offered.document))
+        #expect(names(Schemas.offerMembers) == names(offered.keyDocument))
         #expect(names(Schemas.importMembers) == names(ImportDocument.bytes(report)))
         #expect(names(Schemas.eventMembers) == names(event.bytes))
         let switches = try JSONValue(parsing: SwitchRoutes.document(SwitchState(), for: "demo"))

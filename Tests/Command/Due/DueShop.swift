@@ -93,7 +93,7 @@ struct DueShop: Sendable {
     }
 
     /// Decides and appends, as a route does.
-    func intent(_ decide: (inout Decision) async throws -> Void) async throws {
+    func intent(_ decide: (inout Command.Decision) async throws -> Void) async throws {
         let metadata = Metadata(
             actor: "test", commandID: .version7(), correlationID: .version7(), requestedAt: now.time)
         _ = try await executor.execute(

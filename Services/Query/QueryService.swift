@@ -96,7 +96,7 @@ public enum QueryService {
         RecordRoutes(LocationRecord.self, .locations, documents).add(to: router)
         RecordRoutes(IntakeRecord.self, .intakes, documents).add(to: router)
         RecordRoutes(StocktakeRecord.self, .stocktakes, documents).add(to: router)
-        RecordRoutes(ContractRecord.self, .contracts, documents).add(to: router)
+        RecordRoutes(ContractRecord.self, .contracts, switch: .contracts, documents).add(to: router)
         ContractRoutes(pool: pool, standpoints: standpoints).add(to: router)
         DueIntentRoutes(pool: pool, standpoints: standpoints).add(to: router)
         RecordRoutes(ValuationRecord.self, .valuations, documents).add(to: router)

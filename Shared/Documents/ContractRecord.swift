@@ -138,7 +138,8 @@ extension ContractRecord {
         writer.uuid("id", id)
         writer.member("version", version)
         writer.member("status", status)
-        writer.uuid("consignor_id", consignorID)
+        // As the list filters by it, also where it is read from here.
+        writer.typeID("consignor_id", "consignor", consignorID)
         if let number { writer.member("number", number) }
         if let note { writer.member("note", note) }
         writer.key("versions")
@@ -181,7 +182,9 @@ extension ContractRecord {
         id = try reader.uuid("id")
         version = try reader.required("version", \.integerValue)
         stage = try reader.required("status") { $0.stringValue.flatMap(ContractStatus.init(rawValue:)) }
-        consignorID = try reader.uuid("consignor_id")
+        consignorID = try reader.required("consignor_id") {
+            $0.stringValue.flatMap { TypeID.uuid(of: $0, prefix: "consignor") }
+        }
         number = try reader.string("number")
         note = try reader.string("note")
         versions = try reader.list("versions") { element in

@@ -125,6 +125,7 @@ import Testing
                 answer.json["data"] == [
                     ["resource": "items", "use": "tables", "percent": 100, "origin": "tenant"],
                     ["resource": "listings", "use": "tables", "percent": 25, "origin": "resource"],
+                    ["resource": "contracts", "use": "shadow", "percent": 100, "origin": "default"],
                     ["resource": "offers", "use": "shadow", "percent": 100, "origin": "default"],
                 ])
             #expect(answer.json["file"]?["state"] == "good")

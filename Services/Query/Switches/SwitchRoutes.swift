@@ -12,7 +12,7 @@ struct SwitchRoutes: Sendable {
     var switches: SwitchFile
 
     /// What this program serves.
-    static let resources: [ReadResource] = [.items, .listings, .offers]
+    static let resources: [ReadResource] = [.items, .listings, .contracts, .offers]
 
     func add(to router: EdgeRouter) {
         router.get("/v1/read-switches") { [switches] request, context in

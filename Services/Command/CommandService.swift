@@ -89,7 +89,7 @@ public enum CommandService {
 
     /// Who decides what falls due.
     static let dueHandlers: [DueKind: DueHandler] = [
-        .markdown: Listing.markdownDue, .expire: Contract.expireDue,
+        .markdown: Listing.markdownDue, .expire: Contract.expireDue, .amend: Contract.amendDue,
         .expireOffer: Offer.expireDue, .lapseHold: Offer.lapseDue,
     ]
 

@@ -81,7 +81,7 @@ public struct ContractFee: Equatable, Sendable {
 public struct ContractTerms: Equatable, Sendable {
     /// Upwards; the first from 0.
     public var tiers: [SplitTier]
-    /// Below it nothing is listed, offered or sold.
+    /// Below it nothing is listed, marked down, or taken as an offer.
     public var minimumPrice: Money?
     /// Calendar days of the tenant.
     public var termDays: Int64

@@ -243,12 +243,13 @@ enum Contract: Aggregate {
         return claims
     }
 
-    /// Its end is looked at when it comes, and the end of its grace.
+    /// Its end is looked at when it comes, and the end of its grace; other terms when they come into force.
     static func reactions(to event: Event, _ state: State) -> [Reaction] {
         let subject = TypeID(prefix: prefix, uuid: event.id)
         return switch event.event {
         case .activated(let activated): [.intent(.expire, on: subject, at: activated.endsAt)]
         case .extended(let extended): [.intent(.expire, on: subject, at: extended.endsAt)]
+        case .amended(let amended): [.intent(.amend, on: subject, at: amended.effectiveFrom)]
         case .expired(let expired): [.intent(.expire, on: subject, at: expired.graceEndsAt)]
         default: []
         }

@@ -75,6 +75,16 @@ extension Contract {
     }
 }
 
+extension Contract {
+    /// Other terms are in force: what is offered under the contract goes by them.
+    static let amendDue: DueHandler = { call, decision in
+        guard let contract = try await decision.load(Contract.self, call.id).state, contract.stage == .active else {
+            return
+        }
+        try await decision.plan(contract, call.terms, at: call.at)
+    }
+}
+
 extension ItemCustody {
     /// It went for good.
     fileprivate var isOver: Bool { self == .withBuyer || self == .returnedToConsignor || self == .disposed }

@@ -21,6 +21,8 @@ enum DueKind: String, CaseIterable, Sendable {
     case markdown = "listing.markdown"
     /// A contract's term is over; later its grace is.
     case expire = "contract.expire"
+    /// A contract's other terms come into force.
+    case amend = "contract.amend"
     /// An offer that nobody has answered.
     case expireOffer = "offer.expire"
     /// A hold that no sale has followed.

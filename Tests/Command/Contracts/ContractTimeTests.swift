@@ -132,6 +132,30 @@ import Testing
         }
     }
 
+    @Test func `other terms plan anew what is listed, when they come into force and not before`() async throws {
+        try await DueShop.with { shop in
+            try await Self.offer(in: shop)
+            var other = Self.terms
+            other.markdowns = [MarkdownStep(afterDays: 20, percent: 10, bearer: .consignor)]
+            try await shop.intent { decision in
+                let contract = try await decision.load(Contract.self, Self.contractID)
+                let intent = Contract.Amend(terms: other, effectiveFrom: days(10))
+                decision.append(
+                    try Contract.amend(intent, warsaw, Stamp(id: Self.contractID, at: noon), contract.state),
+                    to: contract)
+            }
+            let before = try await Self.listing(in: shop).plan
+            shop.now.move(to: days(9))
+            await Self.runner(shop).runDue()
+            #expect(try await Self.listing(in: shop).plan == before)
+            shop.now.move(to: days(21))
+            await Self.runner(shop).runDue()
+            let listing = try await Self.listing(in: shop)
+            #expect(listing.price == pln(54_000))
+            #expect(listing.discounts.map(\.bearer) == [.consignor])
+        }
+    }
+
     @Test(arguments: [false, true])
     func `a contract that expires ends what is offered, unless it is held`(isHeld: Bool) async throws {
         try await DueShop.with { shop in

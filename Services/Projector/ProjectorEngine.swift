@@ -2,6 +2,7 @@ import EventStore
 import Foundation
 import Logging
 import Postgres
+import Runtime
 
 /// Everything of the projector but its process: tail, bus, runners, doorbells, maintenance.
 struct ProjectorEngine: Sendable {

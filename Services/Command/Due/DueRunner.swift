@@ -7,6 +7,7 @@ import JSON
 import Logging
 import Metrics
 import Postgres
+import Runtime
 import ServiceLifecycle
 
 /// What an intent that fell due is decided with.
@@ -44,30 +45,24 @@ struct DueRunner: Service {
     static let channel = "closter_main_due"
     static let actor = "closter"
     private static let batch = 32
+    /// Between two looks for what is due already and cannot be claimed, because another process is at it.
+    private static let shortest = Duration.milliseconds(10)
     /// Before it is tried again; twice as long each time.
     private static func pause(after attempts: Int) -> Duration { .seconds(min(300, 1 << min(attempts - 1, 9))) }
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            let (calls, call) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+            let bell = Wakeup()
             await withTaskGroup(of: Void.self) { group in
                 if let listen {
                     group.addTask { [logger] in
                         for await _ in PostgresListener(listen, channels: [Self.channel], logger: logger) {
-                            call.yield()
+                            bell.set()
                         }
                     }
                 }
                 group.addTask {
-                    while !Task.isCancelled {
-                        let pause = await runDue()
-                        await withTaskGroup(of: Void.self) { sleep in
-                            sleep.addTask { try? await Task.sleep(for: pause) }
-                            sleep.addTask { for await _ in calls { break } }
-                            await sleep.next()
-                            sleep.cancelAll()
-                        }
-                    }
+                    while !Task.isCancelled { await bell.wait(atMost: await runDue()) }
                 }
                 await group.waitForAll()
             }
@@ -88,7 +83,7 @@ struct DueRunner: Service {
                 }
             }
             guard let next = try await intents.next() else { return poll }
-            return min(poll, max(.zero, next - clock()))
+            return min(poll, max(Self.shortest, next - clock()))
         } catch {
             if !Task.isCancelled { logger.warning("due intents wait", metadata: ["error": "\(error)"]) }
             return poll

@@ -3,6 +3,7 @@ import EventStore
 import Foundation
 import Logging
 import Postgres
+import Runtime
 
 /// Opens a connection of one's own to the database.
 typealias Connect = @Sendable () async throws(PostgresError) -> PostgresConnection

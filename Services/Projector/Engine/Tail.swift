@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import Metrics
+import Runtime
 
 /// The one reader of the shard's log for all generations that follow its head: reads on when a reader of the bus runs
 /// dry, when the doorbell rings, and at every poll.

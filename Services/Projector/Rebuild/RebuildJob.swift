@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import Postgres
+import Runtime
 import Synchronization
 
 /// Does one rebuild, from where it is to where its generation is live, on the connection that holds its lock.

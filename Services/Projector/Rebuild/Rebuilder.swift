@@ -1,5 +1,6 @@
 import Logging
 import Postgres
+import Runtime
 
 /// Does what is asked for in `rebuilds`, for every projection of this program: at most one process works on those of a
 /// projection, by an advisory lock; the others stand by.

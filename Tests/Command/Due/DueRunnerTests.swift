@@ -126,6 +126,25 @@ import Testing
         }
     }
 
+    @Test func `it looks at each poll, and not in between`() async throws {
+        try await DueShop.with { shop in
+            let looks = Atomic(0)
+            var runner = shop.runner([:])
+            let now = shop.now
+            runner.poll = .milliseconds(20)
+            runner.clock = {
+                looks.wrappingAdd(1, ordering: .relaxed)
+                return now.time
+            }
+            let started = ContinuousClock.now
+            let running = Task { [runner] in try await runner.run() }
+            try await eventually("it has looked often") { looks.load(ordering: .relaxed) >= 20 }
+            #expect(started.duration(to: .now) >= runner.poll * 19)
+            running.cancel()
+            _ = await running.result
+        }
+    }
+
     @Test func `what waits costs nothing until it is due`() async throws {
         try await DueShop.with { shop in
             _ = try await shop.administrator.query(

@@ -1,8 +1,7 @@
+import Runtime
 import Synchronization
 import TestSupport
 import Testing
-
-@testable import Projector
 
 @Suite struct WakeupTests {
     @Test func `however often it was set, it wakes once`() async throws {
@@ -29,6 +28,26 @@ import Testing
         let waiting = Task {
             while !Task.isCancelled {
                 await wakeup.wait()
+                turns.add()
+            }
+        }
+        for turn in 1...3 {
+            wakeup.set()
+            try await eventually("it wakes") { turns.count >= turn }
+        }
+        #expect(turns.count == 3)
+        waiting.cancel()
+        await waiting.value
+    }
+
+    @Test func `a wait with a limit ends by it, and the next waits again`() async throws {
+        let wakeup = Wakeup()
+        await wakeup.wait(atMost: .milliseconds(1))
+        await wakeup.wait(atMost: .milliseconds(1))
+        let turns = Turns()
+        let waiting = Task {
+            while !Task.isCancelled {
+                await wakeup.wait(atMost: .seconds(3600))
                 turns.add()
             }
         }

@@ -4,7 +4,7 @@ import Synchronization
 ///
 /// Not an `AsyncStream`: that ends for good with the first task that is cancelled while it waits, and whoever waits after
 /// it never waits again.
-final class Wakeup: Sendable {
+public final class Wakeup: Sendable {
     private struct State {
         var isSet = false
         var waiter: CheckedContinuation<Void, Never>?
@@ -12,7 +12,9 @@ final class Wakeup: Sendable {
 
     private let state = Mutex(State())
 
-    func set() {
+    public init() {}
+
+    public func set() {
         let waiter = state.withLock { state in
             if state.waiter == nil { state.isSet = true }
             defer { state.waiter = nil }
@@ -23,7 +25,7 @@ final class Wakeup: Sendable {
 
     /// Returns once the flag is set, and takes it down; at once, and without touching it, when the task is cancelled. One
     /// task waits at a time.
-    func wait() async {
+    public func wait() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let isOver = state.withLock { state in
@@ -41,5 +43,13 @@ final class Wakeup: Sendable {
             }
             waiter?.resume()
         }
+    }
+
+    /// Returns no later than the limit, too, as if it had been set then.
+    public func wait(atMost limit: Duration) async {
+        async let _: Void = {
+            if (try? await Task.sleep(for: limit)) != nil { set() }
+        }()
+        await wait()
     }
 }

@@ -86,12 +86,13 @@ enum Description: APIWords {
                 path("id", "contract_…"), query("item", ["type": "string"], "item_…; required"),
                 query("price", integer(1...Money.limit), "minor units; required"),
             ], for: .members),
-        "/v1/due-intents": get(
-            "What waits for its time, and what became of what had come", list("DueIntent"),
-            [
-                choice("status", DueIntentRoutes.State.allCases.map(\.rawValue)),
-                query("subject", ["type": "string", "minLength": 1], "contract_…, listing_…"),
-            ] + page, for: .members),
+        "/v1/due-intents": file(
+            get(
+                "What waits for its time, and what became of what had come", list("DueIntent"),
+                [
+                    choice("status", DueIntentList.State.allCases.map(\.rawValue)),
+                    query("subject", ["type": "string", "minLength": 1], "contract_…, listing_…"),
+                ] + page, for: .members)),
         "/v1/valuations": file(
             get("Valuations, the newest first", list("Valuation"), records(ValuationRecord.self), for: .members)),
         "/v1/valuations/{id}": get(

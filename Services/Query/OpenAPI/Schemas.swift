@@ -170,7 +170,7 @@ enum Schemas: APIWords {
 
     static let dueMembers: JSONObject = [
         "id": string("a UUID"), "kind": string(), "subject": nullable("string"),
-        "status": choice(DueIntentRoutes.State.allCases.map(\.rawValue)), "due_at": time,
+        "status": choice(DueIntentList.State.allCases.map(\.rawValue)), "due_at": time,
         "attempts": ["type": "integer"], "error": nullable("string"), "code": nullable("string"),
         "detail": nullable("string"), "position": nullable("integer"), "completed_at": orNull(time),
         "correlation_id": string(), "created_at": time,

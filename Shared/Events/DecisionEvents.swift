@@ -38,6 +38,8 @@ public enum DecisionKind: String, CaseIterable, Sendable {
     case markdown
     /// An item is held for a buyer, or no longer.
     case hold
+    /// A sale below the minimum price.
+    case sale
 }
 
 public struct DecisionMade: Equatable, Sendable {

@@ -156,6 +156,39 @@ import Testing
         }
     }
 
+    @Test func `a sale below the minimum price needs a reason, and the reason is kept`() async throws {
+        try await Instance.with { instance in
+            let desk = try await Desk(instance, minimum: 300)
+            let listing = desk.listings[0]
+            var sold: JSONObject = ["reason": "sold", "price": Self.price(299)]
+            #expect(
+                try await desk.refusal("listings", listing, "end", .object(sold))
+                    == ["422", "/price/amount below_minimum_price"])
+            #expect(
+                try await desk.refusal("listings", listing, "end", ["reason": "error", "override_reason": "torn"])
+                    == ["422", "/override_reason override_not_allowed"])
+            sold["override_reason"] = "torn at the hem"
+            #expect(try await desk.send("listings", listing, "end", .object(sold)).status == 200)
+            let ruling = try #require(try await desk.rulings().last)
+            #expect(ruling["kind"] == "sale")
+            #expect(ruling["outcome"] == "overridden")
+            #expect(ruling["subject"]?.stringValue == listing)
+            #expect(ruling["inputs"]?["floor"]?["amount"] == 300)
+            #expect(ruling["inputs"]?["reason"] == "torn at the hem")
+            try await desk.verified()
+        }
+    }
+
+    @Test func `a sale at the minimum price needs no reason, and keeps none`() async throws {
+        try await Instance.with { instance in
+            let desk = try await Desk(instance, minimum: 300)
+            let before = try await desk.rulings().count
+            let sale: JSONValue = ["reason": "sold", "price": Self.price(300), "override_reason": "none"]
+            #expect(try await desk.send("listings", desk.listings[0], "end", sale).status == 200)
+            #expect(try await desk.rulings().count == before)
+        }
+    }
+
     @Test func `the consignor is asked, and a contract that ends during a hold ends what is offered after it`()
         async throws
     {

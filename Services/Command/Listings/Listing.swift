@@ -44,6 +44,8 @@ enum Listing: Aggregate {
         var price: Money?
         /// The accepted offer that it was sold to.
         var offerID: UUID?
+        /// Why it was sold below the contract's minimum price.
+        var overrideReason: String?
     }
 
     /// What a tenant's settings decide.
@@ -72,6 +74,7 @@ enum Listing: Aggregate {
         case soldWithoutPrice
         case priceWithoutSale
         case offerWithoutSale
+        case overrideWithoutSale
         case noContract
         case belowFloor(Money)
     }
@@ -170,16 +173,22 @@ enum Listing: Aggregate {
         }
     }
 
-    static func end(_ intent: End, _ terms: Terms, _ stamp: Stamp, _ state: State) throws(Refused) -> [Event] {
+    /// - Parameter floor: of a sale that no accepted offer has agreed on.
+    static func end(
+        _ intent: End, floor: Money? = nil, _ terms: Terms, _ stamp: Stamp, _ state: State
+    ) throws(Refused) -> [Event] {
         let listing = try existing(state)
         guard listing.status.isOpen else { return [] }
         switch (intent.reason, intent.price) {
         case (.sold, nil): throw .soldWithoutPrice
-        case (.sold, let price?): try check(price, terms)
+        case (.sold, let price?):
+            try check(price, terms)
+            if intent.overrideReason == nil, let floor, price.amount < floor.amount { throw .belowFloor(floor) }
         case (.withdrawn, nil), (.expired, nil), (.error, nil): break
         case (.withdrawn, _?), (.expired, _?), (.error, _?): throw .priceWithoutSale
         }
         guard intent.reason == .sold || intent.offerID == nil else { throw .offerWithoutSale }
+        guard intent.reason == .sold || intent.overrideReason == nil else { throw .overrideWithoutSale }
         return stamp.facts(
             .ended(ListingEnded(itemID: listing.itemID, reason: intent.reason, price: intent.price)))
     }

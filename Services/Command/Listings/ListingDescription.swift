@@ -30,11 +30,14 @@ enum ListingDescription: APIWords {
                     required: [
                         "reason": ["const": .string(ListingEnded.Reason.sold.rawValue)],
                         "price": CommandDescription.price,
-                    ], optional: ["offer_id": orNull(identifier(Offer.prefix))]),
+                    ], optional: ["offer_id": orNull(identifier(Offer.prefix)), "override_reason": orNull(text(500))]),
                 fields(
                     required: [
                         "reason": choice(ListingEnded.Reason.allCases.filter { $0 != .sold }.map(\.rawValue))
-                    ], optional: ["price": ["type": "null"], "offer_id": ["type": "null"]]),
+                    ],
+                    optional: [
+                        "price": ["type": "null"], "offer_id": ["type": "null"], "override_reason": ["type": "null"],
+                    ]),
             ]
         ],
     ]

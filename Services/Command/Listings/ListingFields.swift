@@ -19,6 +19,7 @@ extension Listing.Refused {
         case .soldWithoutPrice: "price_required"
         case .priceWithoutSale: "price_not_allowed"
         case .offerWithoutSale: "offer_not_allowed"
+        case .overrideWithoutSale: "override_not_allowed"
         case .noContract: "contract_required"
         case .belowFloor: "below_minimum_price"
         }
@@ -39,6 +40,7 @@ extension Listing.Refused {
         case .soldWithoutPrice: "a listing that ends as sold names the price it was sold for"
         case .priceWithoutSale: "only a listing that ends as sold names a price"
         case .offerWithoutSale: "only a listing that ends as sold names an offer"
+        case .overrideWithoutSale: "only a listing that ends as sold overrides a minimum price"
         case .noContract: "a consignor's item is offered under an active contract"
         case .belowFloor(let floor): "the contract's minimum price is \(floor)"
         }
@@ -51,6 +53,7 @@ extension Listing.Refused {
         case .currency: "/price/currency"
         case .soldWithoutPrice, .priceWithoutSale: "/price"
         case .offerWithoutSale: "/offer_id"
+        case .overrideWithoutSale: "/override_reason"
         case .unknown, .neverPublished, .paused, .ended: nil
         }
     }
@@ -97,7 +100,7 @@ extension Listing.SetPrice {
 extension Listing.End {
     /// From the body of a request.
     init(fields body: JSONObject) throws(InvalidFields) {
-        var reader = FieldReader(body, known: ["reason", "price", "offer_id"])
+        var reader = FieldReader(body, known: ["reason", "price", "offer_id", "override_reason"])
         let reason = reader.required("reason") { value, pointer throws(InvalidFields) in
             try Field.choice(ListingEnded.Reason.self, value, pointer)
         }
@@ -105,6 +108,7 @@ extension Listing.End {
         let offer = reader.optional("offer_id") { value, pointer throws(InvalidFields) in
             try Field.id(Offer.prefix, value, pointer)
         }
-        self.init(reason: try reader.finish(reason), price: price, offerID: offer)
+        let override = reader.optional("override_reason", Field.reason)
+        self.init(reason: try reader.finish(reason), price: price, offerID: offer, overrideReason: override)
     }
 }

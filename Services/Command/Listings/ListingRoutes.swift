@@ -34,19 +34,25 @@ struct ListingRoutes: Routes {
 
     /// What is sold on one channel is withdrawn from the others in the same transaction, and the item itself is sold in
     /// it: there is exactly one. A draft that is created at the same moment may stay, and can never be published. Open
-    /// offers end with their listings. What is held for an offer is sold to it, and till then its listing stays.
+    /// offers end with their listings. What is held for an offer is sold to it, and till then its listing stays. A sale below
+    /// the contract's minimum price, that no offer has agreed on, needs a reason, and the reason is kept.
     @Sendable private func end(_ request: Request, _ context: EdgeContext) async throws -> Response {
         let tenant = try context.require(.listingsWrite)
         let stamp = Stamp(id: try context.id("id", prefix: Listing.prefix), at: context.receivedAt)
         let body = try await request.jsonObject()
         let intent = try fields(body, Listing.End.init(fields:))
         let terms = try Listing.Terms(tenant)
+        let ruling = Stamp(id: .version7(), at: context.receivedAt)
         return try await api.answer(
             request, context, tenant.id, body: body.bytes, on: StreamID(Listing.self, stamp.id)
         ) { decision in
             let listing = try await decision.load(Listing.self, stamp.id)
-            let ended = try Listing.end(intent, terms, stamp, listing.state)
-            guard !ended.isEmpty, let id = listing.state?.itemID else { return }
+            let record = try Listing.existing(listing.state)
+            let asks = intent.reason == .sold && intent.offerID == nil
+            let floor = asks ? try await decision.floor(of: record, at: stamp.at) : nil
+            let ended = try Listing.end(intent, floor: floor, terms, stamp, record)
+            guard !ended.isEmpty else { return }
+            let id = record.itemID
             let item = try await decision.load(Item.self, id)
             guard intent.reason == .sold else {
                 if let held = item.state?.heldFor,
@@ -66,6 +72,9 @@ struct ListingRoutes: Routes {
             let sale = Item.Sell(listingID: stamp.id, offerID: intent.offerID, price: intent.price)
             decision.append(try Item.sell(sale, Stamp(id: id, at: stamp.at), item.state), to: item)
             try await decision.withdrawListings(of: id, except: stamp.id, terms, at: stamp.at)
+            if let floor, let price = intent.price, let reason = intent.overrideReason, price.amount < floor.amount {
+                decision.record(.soldBelowFloor(price, floor, because: reason, of: record), ruling)
+            }
         }
     }
 

@@ -4,7 +4,7 @@ import Events
 import Foundation
 import JSON
 
-/// What rules decide about offers, as members find it under `GET /v1/decisions`.
+/// What rules decide about offers and sales, as members find it under `GET /v1/decisions`.
 extension DecisionMade {
     /// - Parameter version: of the offer's event that named the price.
     static func belowFloor(
@@ -21,6 +21,21 @@ extension DecisionMade {
                         EventLink(Offer.prefix, offer, at: version),
                         EventLink(Listing.prefix, listing.id, at: listing.version),
                     ])
+            ])
+    }
+
+    /// - Parameter listing: before it ended.
+    static func soldBelowFloor(
+        _ price: Money, _ floor: Money, because reason: String, of listing: ListingRecord
+    ) -> DecisionMade {
+        DecisionMade(
+            kind: .sale, subject: TypeID(prefix: Listing.prefix, uuid: listing.id), itemID: listing.itemID,
+            outcome: "overridden", inputs: ["price": price.json, "floor": floor.json, "reason": .string(reason)],
+            rules: [
+                RuleOutcome(
+                    "price_reaches_floor", held: false,
+                    reason: "\(price) is below the contract's minimum price, \(floor)",
+                    evidence: [EventLink(Listing.prefix, listing.id, at: listing.version)])
             ])
     }
 

@@ -214,7 +214,7 @@ enum Schemas: APIWords {
 
     static let decisionMembers: JSONObject = [
         "id": string("decision_…"), "version": ["type": "integer"], "status": choice(DecisionRecord.statuses),
-        "kind": choice(["readiness", "valuation", "auto_decline", "markdown", "hold"]),
+        "kind": choice(["readiness", "valuation", "auto_decline", "markdown", "hold", "sale"]),
         "subject": string("what was decided about, like valuation_…"), "item_id": nullable("string"),
         "outcome": string(), "inputs": ["type": "object", "description": "what the rules were given"],
         "rules": array(

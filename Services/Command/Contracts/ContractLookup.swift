@@ -35,9 +35,22 @@ extension Decision {
         return try await load(Contract.self, holder).state
     }
 
-    /// Plans anew what is offered under a contract whose terms have changed.
-    mutating func plan(_ contract: ContractRecord, _ terms: Listing.Terms, at now: Timestamp) async throws {
-        for item in contract.items.map(\.item.itemID) {
+    /// Changes a contract, and plans anew what it now says otherwise of these items.
+    mutating func append(
+        _ events: [Contract.Event], to contract: Snapshot<Contract>, replanning items: [UUID], _ terms: Listing.Terms,
+        at now: Timestamp
+    ) async throws {
+        append(events, to: contract)
+        guard let changed = Contract.fold(events, from: contract.state) else { return }
+        try await plan(items, of: changed, terms, at: now)
+    }
+
+    /// Plans anew what is offered of these items, by the terms in force.
+    mutating func plan(
+        _ items: [UUID], of contract: ContractRecord, _ terms: Listing.Terms, at now: Timestamp
+    ) async throws {
+        guard contract.stage == .active else { return }
+        for item in items {
             for id in try await holders(kind: ClaimKind.openListing, prefix: item.claimed + "/") {
                 let listing = try await load(Listing.self, id)
                 let coverage = contract.coverage(of: item, at: now)
@@ -78,10 +91,8 @@ extension Contract {
 extension Contract {
     /// Other terms are in force: what is offered under the contract goes by them.
     static let amendDue: DueHandler = { call, decision in
-        guard let contract = try await decision.load(Contract.self, call.id).state, contract.stage == .active else {
-            return
-        }
-        try await decision.plan(contract, call.terms, at: call.at)
+        guard let contract = try await decision.load(Contract.self, call.id).state else { return }
+        try await decision.plan(contract.itemIDs, of: contract, call.terms, at: call.at)
     }
 }
 

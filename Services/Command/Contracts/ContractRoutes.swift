@@ -30,7 +30,8 @@ struct ContractRoutes: Routes {
             return try await change(
                 request, context, { body throws(InvalidFields) in try ContractFields.override(of: item, body) }
             ) { intent, terms, stamp, contract, decision in
-                decision.append(try Contract.changeItem(intent, terms, stamp, contract.state), to: contract)
+                let events = try Contract.changeItem(intent, terms, stamp, contract.state)
+                try await decision.append(events, to: contract, replanning: [item], terms, at: stamp.at)
             }
         }
         router.delete("/v1/contracts/:id/items/:item_id", use: removeItem)
@@ -47,9 +48,8 @@ struct ContractRoutes: Routes {
             try await change(request, context, Contract.Amend.init(fields:)) {
                 intent, terms, stamp, contract, decision in
                 let events = try Contract.amend(intent, terms, stamp, contract.state)
-                decision.append(events, to: contract)
-                guard let amended = Contract.fold(events, from: contract.state) else { return }
-                try await decision.plan(amended, terms, at: stamp.at)
+                try await decision.append(
+                    events, to: contract, replanning: contract.state?.itemIDs ?? [], terms, at: stamp.at)
             }
         }
         router.post("/v1/contracts/:id/extend") { request, context in

@@ -156,6 +156,25 @@ import Testing
         }
     }
 
+    @Test func `what is agreed on for an item alone plans it anew at once, and its price falls no lower`() async throws
+    {
+        try await DueShop.with { shop in
+            try await Self.offer(in: shop)
+            try await shop.intent { decision in
+                let contract = try await decision.load(Contract.self, Self.contractID)
+                let stamp = Stamp(id: Self.contractID, at: days(1))
+                let intent = ContractItem(itemID: itemID, minimumPrice: pln(50_000))
+                try await decision.append(
+                    try Contract.changeItem(intent, warsaw, stamp, contract.state), to: contract,
+                    replanning: [itemID], warsaw, at: stamp.at)
+            }
+            #expect(try await Self.listing(in: shop).floor == pln(50_000))
+            shop.now.move(to: Self.firstStep)
+            await Self.runner(shop).runDue()
+            #expect(try await Self.listing(in: shop).price == pln(50_000))
+        }
+    }
+
     @Test(arguments: [false, true])
     func `a contract that expires ends what is offered, unless it is held`(isHeld: Bool) async throws {
         try await DueShop.with { shop in

@@ -97,6 +97,17 @@ public enum Markdown {
         return Money(amount: min(base.amount, max(marked, lowest)), currency: base.currency) ?? base
     }
 
+    /// What was taken off in truth, where more was brought than the price that was marked down last.
+    public static func given(_ discounts: [Discount], of base: Money?, to price: Money) -> [Discount] {
+        var left = max(0, (base?.amount ?? price.amount) - price.amount)
+        return discounts.compactMap { discount in
+            let amount = min(discount.amount.amount, left)
+            left -= amount
+            guard amount > 0, let amount = Money(amount: amount, currency: discount.amount.currency) else { return nil }
+            return Discount(amount: amount, bearer: discount.bearer)
+        }
+    }
+
     /// The discounts of a plan that a sale at this price would have seen: each step whose price it does not exceed.
     public static func discounts(of base: Money, to price: Money, steps: [MarkdownStep], floor: Money?) -> [Discount] {
         var discounts: [Discount] = []

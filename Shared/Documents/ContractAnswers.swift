@@ -24,17 +24,18 @@ public enum ContractAnswers {
         case itemNotOnContract, termsMissing, beyondMoney
     }
 
-    /// How a sale of an item at a price would be split now. The discounts are those that its listing has seen; where it has
-    /// seen none, those that its plan would have come to.
+    /// How a sale of an item at a price would be split now; once it was sold, by the terms of then. The discounts are those
+    /// that its listing has seen; where it has seen none and is still to be sold, those that its plan will have come to.
     ///
-    /// - Parameter listing: the item's, open or the last that ended.
+    /// - Parameter listing: the item's: that it was sold on, or else one that is open, or the last that ended.
     public static func split(
         of id: UUID, at price: Money, _ contract: ContractRecord, _ listing: ListingRecord?, now: Timestamp
     ) throws(NoSplit) -> [UInt8] {
         guard let item = contract[id]?.item else { throw .itemNotOnContract }
-        guard let terms = contract.terms(at: now) else { throw .termsMissing }
-        var discounts = listing?.discounts ?? []
-        if let listing, discounts.isEmpty {
+        let sale = listing.flatMap { $0.endReason == .sold ? $0.endedAt : nil }
+        guard let terms = contract.terms(at: sale ?? now) else { throw .termsMissing }
+        var discounts = Markdown.given(listing?.discounts ?? [], of: listing?.base, to: price)
+        if let listing, sale == nil, listing.discounts.isEmpty {
             discounts = Markdown.discounts(
                 of: listing.base ?? listing.price, to: price, steps: item.markdowns ?? terms.terms.markdowns,
                 floor: item.minimumPrice ?? terms.terms.minimumPrice)

@@ -91,9 +91,9 @@ public enum ContractReadiness {
                 wrong.append(id)
                 continue
             }
-            let isRight =
-                !item.isDeleted && item.titleHolder == .consignor && item.consignorID == facts.contract.consignorID
-            if !isRight { wrong.append(id) }
+            if item.isDeleted || item.titleHolder != .consignor || !facts.isTheirs(item.consignorID) {
+                wrong.append(id)
+            }
             evidence.append(EventLink("item", id, at: item.version))
         }
         let names = wrong.prefix(10).map { TypeID(prefix: "item", uuid: $0).description }.joined(separator: ", ")
@@ -107,6 +107,12 @@ public enum ContractReadiness {
         guard let signature = facts.contract.signature else {
             return RuleOutcome("is_signed", held: false, reason: "nobody has signed it")
         }
+        guard facts.contract.isSignedAsItIs else {
+            let later = facts.contract.items.map(\.version).filter { $0 > signature.version }
+            return RuleOutcome(
+                "is_signed", held: false, reason: "what is on it was changed after it was signed",
+                evidence: ([signature.version] + Set(later).sorted()).map(facts.link))
+        }
         return RuleOutcome(
             "is_signed", held: true, reason: "signed at \(signature.signed.at.rfc3339)",
             evidence: [facts.link(signature.version)])
@@ -114,5 +120,10 @@ public enum ContractReadiness {
 }
 
 extension ContractReadiness.Facts {
+    /// Whether things of this consignor are the contract's: of its own, or of one for whom they go on.
+    fileprivate func isTheirs(_ owner: UUID?) -> Bool {
+        owner == contract.consignorID || owner.map { consignor?.absorbed.contains($0) ?? false } ?? false
+    }
+
     fileprivate func link(_ version: Int64) -> EventLink { EventLink("contract", contract.id, at: version) }
 }

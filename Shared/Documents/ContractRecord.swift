@@ -24,8 +24,8 @@ public struct ContractRecord: ProjectedRecord {
         RecordFilter<ContractRecord>("consignor_id") { TypeID(prefix: "consignor", uuid: $0.consignorID).description }
     ]
     public static let csv = [
-        "id", "status", "number", "consignor_id", "note", "activated_at", "ends_at", "grace_ends_at", "items",
-        "created_at", "updated_at",
+        "id", "version", "status", "number", "consignor_id", "note", "terms", "signature", "activated_at", "ends_at",
+        "grace_ends_at", "reason", "items", "created_at", "updated_at",
     ]
 
     /// Terms, and from when on they are in force.
@@ -72,6 +72,11 @@ public struct ContractRecord: ProjectedRecord {
 
     /// The terms in force at a moment: of those that begin by then the last that were set, or else the first.
     public func terms(at time: Timestamp) -> Version? { versions.last { $0.from <= time } ?? versions.first }
+
+    /// Whether it was signed after all that is on it was put there, and after its terms were set.
+    public var isSignedAsItIs: Bool {
+        signature.map { signature in items.allSatisfy { $0.version < signature.version } } ?? false
+    }
 
     public subscript(item: UUID) -> Item? { items.first { $0.item.itemID == item } }
 

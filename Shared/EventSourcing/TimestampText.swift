@@ -50,6 +50,10 @@ extension Timestamp: CustomStringConvertible {
         self = time
     }
 
+    /// The seconds of the years 0 to 9999.
+    private static let writable =
+        CivilDate.days(year: 0, month: 1, day: 1) * 86_400..<CivilDate.days(year: 10_000, month: 1, day: 1) * 86_400
+
     private init?(reading bytes: UnsafeBufferPointer<UInt8>) {
         var reader = DigitReader(bytes: bytes)
         guard let year = reader.digits(4), reader.take("-"), let month = reader.digits(2), reader.take("-"),
@@ -79,6 +83,8 @@ extension Timestamp: CustomStringConvertible {
             guard seconds.isMultiple(of: 86_400) else { return nil }
             fraction = 0
         }
+        // An offset may lead out of the years that can be written.
+        guard Self.writable.contains(seconds) else { return nil }
         self.init(seconds: Int64(seconds), microseconds: Int64(fraction))
     }
 }

@@ -2,6 +2,7 @@ import Documents
 import EventSourcing
 import Events
 import Foundation
+import JSON
 import Testing
 
 @Suite struct `The split of a sale` {
@@ -78,6 +79,57 @@ import Testing
                     terms: Self.terms, item: nil))
             #expect(more.consignor.amount >= split.consignor.amount)
         }
+    }
+
+    @Test(
+        arguments: [
+            (60_000, []), (70_000, []), (55_000, [5_000]), (48_000, [12_000]), (40_000, [12_000, 8_000]),
+            (30_000, [12_000, 12_000]),
+        ] as [(Int64, [Int64])])
+    func `what was not taken off in truth is no discount`(price: Int64, given: [Int64]) {
+        let seen = [
+            Discount(amount: Self.pln(12_000), bearer: .store), Discount(amount: Self.pln(12_000), bearer: .shared),
+        ]
+        let discounts = Markdown.given(seen, of: Self.pln(60_000), to: Self.pln(price))
+        #expect(discounts.map(\.amount.amount) == given)
+        #expect(Markdown.given(seen, of: nil, to: Self.pln(price)).isEmpty)
+    }
+
+    /// Listed at 600.00 with a fifth to be taken off after a while, which the store bears.
+    @Test func `before the sale its plan counts, after it what was seen`() throws {
+        let (item, noon) = (UUID(), Timestamp(rfc3339: "2026-03-10T11:00:00Z")!)
+        var record: ContractRecord?
+        var terms = Self.terms
+        terms.markdowns = [MarkdownStep(afterDays: 30, percent: 20, bearer: .store)]
+        let events: [ContractEvent] = [
+            .drafted(ContractDrafted(consignorID: UUID())), .termsSet(ContractTermsSet(terms: terms)),
+            .itemsAdded(ContractItemsAdded(items: [ContractItem(itemID: item)])),
+        ]
+        for (index, event) in events.enumerated() {
+            _ = ContractRecord.fold(
+                &record, event, id: record?.id ?? UUID(), version: Int64(index) + 1, at: noon)
+        }
+        let contract = try #require(record)
+        var listing = ListingRecord(
+            id: UUID(), itemID: item, channel: "storefront", price: Self.pln(60_000), at: noon)
+        listing.publish(price: Self.pln(60_000), at: noon)
+        listing.setPlan(
+            ListingMarkdownPlanned(
+                itemID: item, contractID: contract.id, floor: nil,
+                steps: [PlannedMarkdown(dueAt: noon + .seconds(30 * 86_400), percent: 20, bearer: .store)]))
+        func consignor(_ listing: ListingRecord) throws -> JSONValue? {
+            let split = try ContractAnswers.split(of: item, at: Self.pln(48_000), contract, listing, now: noon)
+            return try JSONValue(parsing: split)["consignor"]?["amount"]
+        }
+        #expect(try consignor(listing) == 36_000)
+        var sold = listing
+        sold.end(.sold, soldFor: Self.pln(48_000), at: noon + .seconds(3600))
+        #expect(try consignor(sold) == 24_000)
+        listing.changePrice(
+            to: Self.pln(48_000), lowestPrice30d: nil, markdown: ListingMarkdown(percent: 20, bearer: .store),
+            at: noon + .seconds(30 * 86_400))
+        listing.end(.sold, soldFor: Self.pln(48_000), at: noon + .seconds(31 * 86_400))
+        #expect(try consignor(listing) == 36_000)
     }
 
     @Test func `a plan's discounts are the steps whose price a sale does not exceed`() {

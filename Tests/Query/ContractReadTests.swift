@@ -87,4 +87,43 @@ import Testing
             #expect(try await app.get("\(path)/readiness", of: other).status == 404)
         }
     }
+
+    @Test func `a sale is split by the listing it was made on`() async throws {
+        try await QueryApp.with { app in
+            let shop = try await app.shop()
+            let contract = try await make(Self.consignor, of: shop, in: app)
+            let item = try await shop.catalogue.item([:], id: Self.item)
+            /// Marked down by 100.00, which the store bears.
+            func listing(_ number: UInt128, at price: Int64, _ reason: ListingEndReason?) async throws {
+                let steps = [PlannedMarkdown(dueAt: Catalogue.noon, percent: 10, bearer: .store)]
+                var listing = ListingRecord(
+                    id: UUID(bits: number), itemID: item.id, channel: "c\(number)", price: Self.money(price),
+                    at: Catalogue.noon)
+                listing.publish(price: listing.price, at: Catalogue.noon)
+                listing.setPlan(
+                    ListingMarkdownPlanned(itemID: item.id, contractID: contract.id, floor: nil, steps: steps))
+                listing.changePrice(
+                    to: Self.money(price - 10_000), lowestPrice30d: nil,
+                    markdown: ListingMarkdown(percent: 10, bearer: .store), at: Catalogue.noon)
+                if let reason { listing.end(reason, soldFor: nil, at: Catalogue.noon) }
+                try await shop.catalogue.put(listing, item)
+            }
+            func discounts(_ price: Int64) async throws -> [Int64?] {
+                let split = try await app.get(
+                    "/v1/contracts/\(contract.id.id("contract"))/split?item=\(item.id.id("item"))&price=\(price)",
+                    of: shop
+                ).json
+                return split["discounts"]?.arrayValue?.map { $0["amount"]?["amount"]?.integerValue } ?? []
+            }
+            try await listing(11, at: 60_000, nil)
+            #expect(try await discounts(50_000) == [10_000])
+            #expect(try await discounts(55_000) == [5_000])
+            try await listing(13, at: 52_000, .withdrawn)
+            #expect(try await discounts(50_000) == [10_000])
+            try await listing(12, at: 53_000, .sold)
+            #expect(try await discounts(50_000) == [3_000])
+            let missing = try await app.get("/v1/contracts/\(contract.id.id("contract"))/split?price=0", of: shop)
+            #expect(missing.pointers == ["/item", "/price"])
+        }
+    }
 }

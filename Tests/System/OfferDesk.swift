@@ -132,6 +132,12 @@ struct Desk: Sendable {
         return try rows.map { try JSONValue(parsing: $0.bytes(0) ?? []) }
     }
 
+    /// The one that the item is under.
+    func contract() async throws -> String {
+        let rows = try await rows("SELECT stream_id FROM main.events WHERE category = 'contract' LIMIT 1")
+        return TypeID(prefix: "contract", uuid: try #require(rows.first).decode(0)).description
+    }
+
     func metadata(of offer: String) async throws -> JSONValue {
         let id = TypeID(offer)?.uuid ?? UUID(bits: 0)
         let rows = try await rows("SELECT metadata FROM main.events WHERE stream_id = \(id) ORDER BY position LIMIT 1")

@@ -189,6 +189,43 @@ import Testing
         }
     }
 
+    @Test func `a minimum price that has risen stops what comes anew, and not who pays what is asked`() async throws {
+        try await Instance.with { instance in
+            let desk = try await Desk(instance, minimum: 300)
+            let (item, listing) = (desk.item, desk.listings[0])
+            let id = try await desk.contract()
+            _ = try await instance.write(
+                "PATCH", "/v1/contracts/\(id)/items/\(item)", ["minimum_price": Self.price(900)])
+            _ = try await instance.write("POST", "/v1/listings/\(listing)/pause")
+            #expect(
+                try await desk.refusal("listings", listing, "resume") == ["422", "/price/amount below_minimum_price"])
+            #expect(
+                try await desk.refusal("items", item, "convert", ["price": Self.price(1)])
+                    == ["422", " item_on_contract"])
+            _ = try await instance.write(
+                "PATCH", "/v1/contracts/\(id)/items/\(item)", ["minimum_price": Self.price(450)])
+            _ = try await instance.write("POST", "/v1/listings/\(listing)/resume")
+            _ = try await instance.write(
+                "PATCH", "/v1/contracts/\(id)/items/\(item)", ["minimum_price": Self.price(900)])
+
+            // It is still asked for 500.
+            let low = try await desk.make(499, by: "ewa")
+            #expect(Self.types(low) == ["OfferMade", "OfferDeclined"])
+            let ruling = try #require(try await desk.rulings().last)
+            #expect(ruling["rules"]?.arrayValue?.first?["events"]?.arrayValue?.last?["stream"]?.stringValue == id)
+            let full = try await desk.offer(500, by: "jan")
+            _ = try await desk.act(full, "accept")
+            let held: JSONValue = ["minimum_price": Self.price(1)]
+            let change = try await instance.send(
+                "PATCH", .command, "/v1/contracts/\(id)/items/\(item)",
+                instance.asOperator.merging(["Content-Type": "application/json"]) { $1 }, body: held.bytes)
+            #expect(change.status == 422)
+            let sale: JSONValue = ["reason": "sold", "price": Self.price(500), "offer_id": .string(full)]
+            #expect(try await desk.send("listings", listing, "end", sale).status == 200)
+            try await desk.verified()
+        }
+    }
+
     @Test func `the consignor is asked, and a contract that ends during a hold ends what is offered after it`()
         async throws
     {

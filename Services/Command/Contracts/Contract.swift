@@ -23,6 +23,8 @@ enum Contract: Aggregate {
     static let itemLimit = 500
     /// Items that one request adds.
     static let batchLimit = 100
+    /// How far ahead a term may be extended, and other terms agreed on.
+    static let horizon = Duration.seconds(100 * 366 * 86_400)
 
     // MARK: - Decisions
 
@@ -59,20 +61,26 @@ enum Contract: Aggregate {
         case itemTwice(Int)
         case itemNotOn
         case itemHeld
+        case itemSold
         case tooManyItems
         case noTerms
         case effectiveInPast
+        case effectiveTooFar
         case notLater
+        case untilTooFar
     }
 
+    /// - Parameter absorbed: the consignors for whom the contract's goes on.
     static func draft(
-        _ intent: Draft, _ items: Items, _ terms: Listing.Terms, _ stamp: Stamp, _ state: State
+        _ intent: Draft, _ items: Items, absorbed: [UUID] = [], _ terms: Listing.Terms, _ stamp: Stamp, _ state: State
     ) throws(Refused) -> [Event] {
         guard state == nil else { return [] }
         var events: [Event] = stamp.facts(
             .drafted(ContractDrafted(consignorID: intent.consignorID, number: intent.number, note: intent.note)))
         if let wanted = intent.terms { events += try setTerms(wanted, terms, stamp, fold(events)) }
-        if !intent.items.isEmpty { events += try addItems(intent.items, items, terms, stamp, fold(events)) }
+        if !intent.items.isEmpty {
+            events += try addItems(intent.items, items, absorbed: absorbed, terms, stamp, fold(events))
+        }
         return events
     }
 
@@ -88,8 +96,11 @@ enum Contract: Aggregate {
     }
 
     /// Also while it is active: what a consignor brings later goes by the same terms.
+    ///
+    /// - Parameter absorbed: the consignors for whom the contract's goes on.
     static func addItems(
-        _ intent: [ContractItem], _ items: Items, _ terms: Listing.Terms, _ stamp: Stamp, _ state: State
+        _ intent: [ContractItem], _ items: Items, absorbed: [UUID] = [], _ terms: Listing.Terms, _ stamp: Stamp,
+        _ state: State
     ) throws(Refused) -> [Event] {
         let contract = try open(state)
         guard contract.stage != .expired else { throw .stage(.expired) }
@@ -97,9 +108,9 @@ enum Contract: Aggregate {
         for (index, item) in intent.enumerated() {
             try check(item.moneys, terms)
             guard let record = items[item.itemID], !record.isDeleted else { throw .itemUnknown(index) }
-            guard record.titleHolder == .consignor, record.consignorID == contract.consignorID else {
-                throw .itemNotConsignors(index)
-            }
+            guard record.titleHolder == .consignor, let owner = record.consignorID,
+                owner == contract.consignorID || absorbed.contains(owner)
+            else { throw .itemNotConsignors(index) }
             guard !new.contains(where: { $0.itemID == item.itemID }) else { throw .itemTwice(index) }
             if contract[item.itemID] == nil { new.append(item) }
         }
@@ -107,25 +118,35 @@ enum Contract: Aggregate {
         return new.isEmpty ? [] : stamp.facts(.itemsAdded(ContractItemsAdded(items: new)))
     }
 
-    /// What is agreed on for one item alone.
+    /// What is agreed on for one item alone, from now on: not once a buyer has it, or it is held for one.
     static func changeItem(
-        _ intent: ContractItem, _ terms: Listing.Terms, _ stamp: Stamp, _ state: State
+        _ intent: ContractItem, of item: ItemRecord?, _ terms: Listing.Terms, _ stamp: Stamp, _ state: State
     ) throws(Refused) -> [Event] {
         let contract = try open(state)
-        guard let item = contract[intent.itemID] else { throw .itemNotOn }
+        guard let known = contract[intent.itemID] else { throw .itemNotOn }
         try check(intent.moneys, terms)
-        return item.item == intent ? [] : stamp.facts(.itemChanged(intent))
+        guard known.item != intent else { return [] }
+        try checkFree(item)
+        return stamp.facts(.itemChanged(intent))
     }
 
-    /// Only without an open listing, and not while it is held: a claim that goes with it guards the first.
+    /// The terms of a sale are those of then.
+    private static func checkFree(_ item: ItemRecord?) throws(Refused) {
+        switch item?.allocation {
+        case .held: throw .itemHeld
+        case .sold: throw .itemSold
+        case .free, nil: break
+        }
+    }
+
+    /// Only without an open listing, and not when it was sold or is held: a claim that goes with it guards the first.
     static func removeItem(
         _ intent: RemoveItem, _ item: ItemRecord?, _ stamp: Stamp, _ state: State
     ) throws(Refused) -> [Event] {
         let contract = try open(state)
         guard contract[intent.itemID] != nil else { return [] }
-        guard item?.allocation != .held else { throw .itemHeld }
-        let isEarly = contract.stage == .active && item?.allocation != .sold
-        let fee = isEarly ? contract.terms(at: stamp.at)?.terms.earlyWithdrawalFee : nil
+        try checkFree(item)
+        let fee = contract.stage == .active ? contract.terms(at: stamp.at)?.terms.earlyWithdrawalFee : nil
         return stamp.facts(
             .itemRemoved(ContractItemRemoved(itemID: intent.itemID, reason: intent.reason, fee: fee)))
     }
@@ -133,8 +154,8 @@ enum Contract: Aggregate {
     static func sign(_ intent: ContractSigned, _ stamp: Stamp, _ state: State) throws(Refused) -> [Event] {
         let contract = try open(state)
         guard !contract.versions.isEmpty else { throw .noTerms }
-        if let known = contract.signature?.signed, known.document == intent.document, known.signer == intent.signer,
-            known.method == intent.method
+        if let known = contract.signature?.signed, contract.isSignedAsItIs, known.document == intent.document,
+            known.signer == intent.signer, known.method == intent.method
         {
             return []
         }
@@ -170,6 +191,7 @@ enum Contract: Aggregate {
         try check(intent.terms.moneys, terms)
         let from = intent.effectiveFrom ?? stamp.at
         guard from >= stamp.at else { throw .effectiveInPast }
+        guard from <= stamp.at + horizon else { throw .effectiveTooFar }
         if let last = contract.versions.last, last.terms == intent.terms, last.from <= from { return [] }
         return stamp.facts(
             .amended(ContractAmended(effectiveFrom: from, terms: intent.terms, document: intent.document)))
@@ -185,6 +207,7 @@ enum Contract: Aggregate {
         else { throw .stage(contract.stage) }
         guard endsAt != end || contract.stage == .expired else { return [] }
         guard endsAt > end, endsAt > stamp.at else { throw .notLater }
+        guard endsAt <= stamp.at + horizon else { throw .untilTooFar }
         let grace = contract.terms(at: stamp.at)?.terms.graceDays ?? 0
         return stamp.facts(
             .extended(
@@ -289,9 +312,11 @@ extension Contract.Refused {
         case .itemTwice: "item_twice"
         case .itemNotOn: "item_not_on_contract"
         case .itemHeld: "item_held"
+        case .itemSold: "item_sold"
         case .tooManyItems: "contract_full"
         case .noTerms: "terms_missing"
         case .effectiveInPast: "effective_in_past"
+        case .effectiveTooFar, .untilTooFar: "too_far"
         case .notLater: "not_later"
         }
     }
@@ -307,9 +332,11 @@ extension Contract.Refused {
         case .itemTwice: "the item is named twice"
         case .itemNotOn: "the item is not on the contract"
         case .itemHeld: "allocation: the item is held for a buyer"
+        case .itemSold: "allocation: the item was sold, by what was agreed on then"
         case .tooManyItems: "a contract has at most \(Contract.itemLimit) items"
         case .noTerms: "its terms are set before it is signed"
         case .effectiveInPast: "an amendment does not reach back: what was sold was sold by the terms of then"
+        case .effectiveTooFar, .untilTooFar: "nobody agrees on more than a hundred years ahead"
         case .notLater: "a contract is extended to a day after the end of its term, and after today"
         }
     }
@@ -317,8 +344,8 @@ extension Contract.Refused {
     var pointer: String? {
         switch self {
         case .itemUnknown(let index), .itemNotConsignors(let index), .itemTwice(let index): "/items/\(index)/item_id"
-        case .effectiveInPast: "/effective_from"
-        case .notLater: "/until"
+        case .effectiveInPast, .effectiveTooFar: "/effective_from"
+        case .notLater, .untilTooFar: "/until"
         default: nil
         }
     }

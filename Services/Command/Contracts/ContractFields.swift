@@ -185,7 +185,7 @@ enum ContractFields {
     }
 
     private static func fees(_ value: JSONValue, _ pointer: String) throws(InvalidFields) -> [ContractFee] {
-        try Field.list(limit: feeLimit, value, pointer) {
+        let fees = try Field.list(limit: feeLimit, value, pointer) {
             value, pointer throws(InvalidFields) -> ContractFee in
             try Field.object(["name", "amount"], value, pointer) { reader in
                 let name = reader.required("name") { value, pointer throws(InvalidFields) in
@@ -196,6 +196,10 @@ enum ContractFields {
                 return ContractFee(name: name, amount: amount)
             }
         }
+        guard fees.reduce(0, { min(Money.limit + 1, $0 + $1.amount.amount) }) <= Money.limit else {
+            throw .one(pointer, .outOfRange, "are more together than money can say")
+        }
+        return fees
     }
 
     private static func ascending(_ values: [Int64], _ pointer: String, _ member: String) throws(InvalidFields) {

@@ -3,6 +3,12 @@ import EventSourcing
 import Events
 import Foundation
 
+/// A price below which an item is not sold, and the event that says so.
+struct Floor: Sendable {
+    var price: Money
+    var evidence: EventLink
+}
+
 /// What a contract says of an item, for those who offer it.
 extension Decision {
     /// What a consignor's item may be offered on; nil for the store's own, and where no contract of it is active.
@@ -15,9 +21,16 @@ extension Decision {
 
     /// Below which a listing's item is neither listed, nor offered, nor sold, by the terms in force now; nil: there is no
     /// such price.
-    mutating func floor(of listing: ListingRecord, at now: Timestamp) async throws -> Money? {
+    mutating func floor(of listing: ListingRecord, at now: Timestamp) async throws -> Floor? {
         guard listing.contractID != nil, let contract = try await contract(of: listing.itemID) else { return nil }
-        return contract.coverage(of: listing.itemID, at: now)?.floor
+        return contract.floor(of: listing.itemID, at: now)
+    }
+
+    /// Below which no offer is taken: the floor, or what the store asks for itself, where that has become less.
+    mutating func leastOffer(on listing: ListingRecord, at now: Timestamp) async throws -> Floor? {
+        var floor = try await floor(of: listing, at: now)
+        if let asked = floor?.price, listing.price.amount < asked.amount { floor?.price = listing.price }
+        return floor
     }
 
     /// Ends what is offered of an item whose contract is over: what its expiry did not do while the item was held.
@@ -65,7 +78,15 @@ extension ContractRecord {
     func coverage(of item: UUID, at now: Timestamp) -> Listing.Coverage? {
         guard let own = self[item]?.item, let terms = terms(at: now)?.terms else { return nil }
         return Listing.Coverage(
-            contractID: id, floor: own.minimumPrice ?? terms.minimumPrice, markdowns: own.markdowns ?? terms.markdowns)
+            contractID: id, floor: floor(of: item, at: now)?.price, markdowns: own.markdowns ?? terms.markdowns)
+    }
+
+    func floor(of item: UUID, at now: Timestamp) -> Floor? {
+        guard let own = self[item], let terms = terms(at: now) else { return nil }
+        let agreed =
+            own.item.minimumPrice.map { ($0, own.version) }
+            ?? terms.terms.minimumPrice.map { ($0, terms.version) }
+        return agreed.map { Floor(price: $0, evidence: EventLink(Contract.prefix, id, at: $1)) }
     }
 }
 

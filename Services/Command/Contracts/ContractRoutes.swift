@@ -22,7 +22,10 @@ struct ContractRoutes: Routes {
         router.post("/v1/contracts/:id/items") { request, context in
             try await change(request, context, ContractFields.newItems) { intent, terms, stamp, contract, decision in
                 let items = try await decision.items(intent.map(\.itemID))
-                decision.append(try Contract.addItems(intent, items, terms, stamp, contract.state), to: contract)
+                let absorbed = try await decision.absorbed(by: contract.state?.consignorID)
+                decision.append(
+                    try Contract.addItems(intent, items, absorbed: absorbed, terms, stamp, contract.state),
+                    to: contract)
             }
         }
         router.patch("/v1/contracts/:id/items/:item_id") { request, context in
@@ -30,7 +33,8 @@ struct ContractRoutes: Routes {
             return try await change(
                 request, context, { body throws(InvalidFields) in try ContractFields.override(of: item, body) }
             ) { intent, terms, stamp, contract, decision in
-                let events = try Contract.changeItem(intent, terms, stamp, contract.state)
+                let known = try await decision.load(Item.self, item).state
+                let events = try Contract.changeItem(intent, of: known, terms, stamp, contract.state)
                 try await decision.append(events, to: contract, replanning: [item], terms, at: stamp.at)
             }
         }
@@ -84,7 +88,9 @@ struct ContractRoutes: Routes {
             let contract = decision.begin(Contract.self, stamp.id)
             try await decision.requireConsignor(intent.consignorID, "/consignor_id")
             let items = try await decision.items(intent.items.map(\.itemID))
-            decision.append(try Contract.draft(intent, items, terms, stamp, contract.state), to: contract)
+            let absorbed = try await decision.absorbed(by: intent.consignorID)
+            decision.append(
+                try Contract.draft(intent, items, absorbed: absorbed, terms, stamp, contract.state), to: contract)
         }
     }
 
@@ -142,6 +148,12 @@ struct ContractRoutes: Routes {
 }
 
 extension Decision {
+    /// The consignors for whom one goes on.
+    mutating func absorbed(by consignor: UUID?) async throws -> [UUID] {
+        guard let consignor else { return [] }
+        return try await load(Consignor.self, consignor).state?.absorbed ?? []
+    }
+
     /// Those of the items that exist; the intent depends on each.
     mutating func items(_ ids: [UUID]) async throws -> [UUID: ItemRecord] {
         var items: [UUID: ItemRecord] = [:]

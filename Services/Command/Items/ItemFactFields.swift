@@ -31,6 +31,9 @@ extension Item {
             case .move, .convert, .hold, .release, .reinstate: false
             }
         }
+
+        /// It makes it the store's.
+        var transfersTitle: Bool { if case .convert = self { true } else { false } }
     }
 
     static func decide(

@@ -65,7 +65,10 @@ struct ItemFactRoutes: Routes {
             let events = try Item.decide(intent, terms, stamp, Item.fold(earlier, from: item.state))
             guard !events.isEmpty else { return }
             if let location = intent.locationID { try await decision.requireLocation(location, "/location_id") }
-            decision.append(earlier + events, to: item)
+            // Whose it is does not change while a contract says what the consignor gets for it.
+            let guards: [Claim] =
+                intent.transfersTitle ? [.absent(kind: ClaimKind.contractItem, prefix: stamp.id.claimed)] : []
+            decision.append(earlier + events, to: item, guards: guards)
             if intent.endsOffers { try await decision.withdrawListings(of: stamp.id, terms, at: stamp.at) }
         }
     }
@@ -96,12 +99,14 @@ enum ReferenceRefusal: Refusal {
     case location(String)
     case closed(String)
     case consignor(String)
+    case merged(String, into: UUID)
 
     var code: String {
         switch self {
         case .location: "location_unknown"
         case .closed: "location_closed"
         case .consignor: "consignor_unknown"
+        case .merged: "consignor_merged"
         }
     }
 
@@ -110,12 +115,14 @@ enum ReferenceRefusal: Refusal {
         case .location: "there is no such location"
         case .closed: "the location is closed"
         case .consignor: "there is no such consignor"
+        case .merged(_, let survivor):
+            "the consignor was merged into \(TypeID(prefix: Consignor.prefix, uuid: survivor))"
         }
     }
 
     var pointer: String? {
         switch self {
-        case .location(let pointer), .closed(let pointer), .consignor(let pointer): pointer
+        case .location(let pointer), .closed(let pointer), .consignor(let pointer), .merged(let pointer, _): pointer
         }
     }
 }
@@ -133,8 +140,10 @@ extension Decision {
 
     /// A consignor who can bring something: there, and neither merged into another nor erased.
     mutating func requireConsignor(_ id: UUID, _ pointer: String) async throws {
-        guard let consignor = try await load(Consignor.self, id).state,
-            consignor.status == .active
-        else { throw ReferenceRefusal.consignor(pointer) }
+        guard let consignor = try await load(Consignor.self, id).state else {
+            throw ReferenceRefusal.consignor(pointer)
+        }
+        if let survivor = consignor.mergedInto { throw ReferenceRefusal.merged(pointer, into: survivor) }
+        guard consignor.status == .active else { throw ReferenceRefusal.consignor(pointer) }
     }
 }

@@ -96,9 +96,8 @@ enum Listing: Aggregate {
         _ state: State
     ) throws(Refused) -> [Event] {
         guard state == nil else { return [] }
-        let item = try offerable(item, under: coverage)
         try check(intent.price, terms)
-        try check(intent.price, coverage)
+        let item = try offerable(item, under: coverage, for: intent.price)
         return stamp.facts(
             .created(
                 ListingCreated(
@@ -106,15 +105,18 @@ enum Listing: Aggregate {
                     contractID: coverage?.contractID, floor: coverage?.floor)))
     }
 
-    /// What is offered is there, or will be, and the store's own or under contract: asked whenever an item comes before
-    /// customers.
+    /// What is offered is there, or will be, and the store's own or under contract, for no less than that says: asked
+    /// whenever an item comes before customers.
     @discardableResult
-    static func offerable(_ item: Item.State, under coverage: Coverage? = nil) throws(Refused) -> ItemRecord {
+    static func offerable(
+        _ item: Item.State, under coverage: Coverage? = nil, for price: Money? = nil
+    ) throws(Refused) -> ItemRecord {
         guard let item else { throw .itemUnknown }
         guard !item.isDeleted else { throw .itemDeleted }
         guard item.custody.isOfferable else { throw .itemCustody(item.custody) }
         guard !item.isWithdrawn else { throw .itemWithdrawn }
         guard item.titleHolder != .consignor || coverage != nil else { throw .noContract }
+        if let price, let floor = coverage?.floor, price.amount < floor.amount { throw .belowFloor(floor) }
         return item
     }
 
@@ -201,11 +203,6 @@ enum Listing: Aggregate {
     private static func check(_ price: Money, _ terms: Terms) throws(Refused) {
         guard price.currency == terms.currency else { throw .currency(price.currency, not: terms.currency) }
         guard price.amount > 0 else { throw .priceNotPositive }
-    }
-
-    private static func check(_ price: Money, _ coverage: Coverage?) throws(Refused) {
-        guard let floor = coverage?.floor, price.amount < floor.amount else { return }
-        throw .belowFloor(floor)
     }
 
     /// With a reduction: the lowest price in force in the days before it; nil before the first publication.

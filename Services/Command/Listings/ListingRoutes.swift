@@ -50,7 +50,7 @@ struct ListingRoutes: Routes {
             let record = try Listing.existing(listing.state)
             let asks = intent.reason == .sold && intent.offerID == nil
             let floor = asks ? try await decision.floor(of: record, at: stamp.at) : nil
-            let ended = try Listing.end(intent, floor: floor, terms, stamp, record)
+            let ended = try Listing.end(intent, floor: floor?.price, terms, stamp, record)
             guard !ended.isEmpty else { return }
             let id = record.itemID
             let item = try await decision.load(Item.self, id)
@@ -72,7 +72,9 @@ struct ListingRoutes: Routes {
             let sale = Item.Sell(listingID: stamp.id, offerID: intent.offerID, price: intent.price)
             decision.append(try Item.sell(sale, Stamp(id: id, at: stamp.at), item.state), to: item)
             try await decision.withdrawListings(of: id, except: stamp.id, terms, at: stamp.at)
-            if let floor, let price = intent.price, let reason = intent.overrideReason, price.amount < floor.amount {
+            if let floor, let price = intent.price, let reason = intent.overrideReason,
+                price.amount < floor.price.amount
+            {
                 decision.record(.soldBelowFloor(price, floor, because: reason, of: record), ruling)
             }
         }
@@ -107,7 +109,8 @@ struct ListingRoutes: Routes {
         ) { decision in
             let listing = try await decision.load(Listing.self, stamp.id)
             let floor = try await decision.floor(of: try Listing.existing(listing.state), at: stamp.at)
-            decision.append(try Listing.setPrice(intent, floor: floor, terms, stamp, listing.state), to: listing)
+            decision.append(
+                try Listing.setPrice(intent, floor: floor?.price, terms, stamp, listing.state), to: listing)
         }
     }
 
@@ -126,10 +129,10 @@ struct ListingRoutes: Routes {
         ) { decision in
             let listing = try await decision.load(Listing.self, stamp.id)
             var events = try decide(stamp, listing.state)
-            guard !events.isEmpty, let id = listing.state?.itemID else { return }
-            let item = try await decision.load(Item.self, id).state
+            guard !events.isEmpty, let record = listing.state else { return }
+            let item = try await decision.load(Item.self, record.itemID).state
             let coverage = try await decision.coverage(of: item, at: stamp.at)
-            try Listing.offerable(item, under: coverage)
+            try Listing.offerable(item, under: coverage, for: record.price)
             events += try Listing.plan(coverage, terms, stamp, Listing.fold(events, from: listing.state))
             decision.append(events, to: listing)
         }

@@ -41,9 +41,9 @@ struct OfferRoutes: Routes {
             guard let listing = try await decision.load(Listing.self, intent.listingID).state else {
                 throw Offer.Refused.listingUnknown
             }
-            let floor = try await decision.floor(of: listing, at: stamp.at)
+            let floor = try await decision.leastOffer(on: listing, at: stamp.at)
             let standing = try await decision.standing(of: intent.buyer, on: listing)
-            let events = try Offer.make(intent, on: listing, floor: floor, standing, terms, stamp, offer.state)
+            let events = try Offer.make(intent, on: listing, floor: floor?.price, standing, terms, stamp, offer.state)
             decision.append(events, to: offer)
             decision.explain(events, intent.price, floor, offer, on: listing, ruling)
         }
@@ -58,10 +58,10 @@ struct OfferRoutes: Routes {
         return try await change(request, context, tenant, body) { decision, stamp, offer in
             let record = try Offer.existing(offer.state)
             let listing = try await decision.listing(of: record)
-            let floor = try await decision.floor(of: listing, at: stamp.at)
+            let floor = try await decision.leastOffer(on: listing, at: stamp.at)
             let attempts = try await decision.attempts(of: record.buyer, on: record.listingID)
             let events = try Offer.counter(
-                intent, on: listing, floor: floor, attempts: attempts, terms, stamp, offer.state)
+                intent, on: listing, floor: floor?.price, attempts: attempts, terms, stamp, offer.state)
             decision.append(events, to: offer)
             decision.explain(events, intent.price, floor, offer, on: listing, ruling)
         }
@@ -96,8 +96,8 @@ struct OfferRoutes: Routes {
         return try await change(request, context, tenant, body) { decision, stamp, offer in
             let record = try Offer.existing(offer.state)
             let listing = try await decision.listing(of: record)
-            let floor = try await decision.floor(of: listing, at: stamp.at)
-            let events = try Offer.accept(by: party, on: listing, floor: floor, terms, stamp, offer.state)
+            let floor = try await decision.leastOffer(on: listing, at: stamp.at)
+            let events = try Offer.accept(by: party, on: listing, floor: floor?.price, terms, stamp, offer.state)
             guard !events.isEmpty else { return }
             let item = try await decision.load(Item.self, record.itemID)
             let until = stamp.at + terms.hold
@@ -185,7 +185,7 @@ extension Decision {
 
     /// Keeps why a price was declined by itself, for members.
     fileprivate mutating func explain(
-        _ events: [Offer.Event], _ price: Money, _ floor: Money?, _ offer: Snapshot<Offer>, on listing: ListingRecord,
+        _ events: [Offer.Event], _ price: Money, _ floor: Floor?, _ offer: Snapshot<Offer>, on listing: ListingRecord,
         _ ruling: Stamp
     ) {
         guard let floor, case .declined(let declined)? = events.last?.event, declined.isAutomatic else { return }

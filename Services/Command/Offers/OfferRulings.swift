@@ -8,34 +8,34 @@ import JSON
 extension DecisionMade {
     /// - Parameter version: of the offer's event that named the price.
     static func belowFloor(
-        _ price: Money, _ floor: Money, of offer: UUID, at version: Int64, on listing: ListingRecord
+        _ price: Money, _ floor: Floor, of offer: UUID, at version: Int64, on listing: ListingRecord
     ) -> DecisionMade {
         DecisionMade(
             kind: .autoDecline, subject: TypeID(prefix: Offer.prefix, uuid: offer), itemID: listing.itemID,
-            outcome: "declined", inputs: ["price": price.json, "floor": floor.json],
+            outcome: "declined", inputs: ["price": price.json, "floor": floor.price.json],
             rules: [
                 RuleOutcome(
                     "price_reaches_floor", held: false,
-                    reason: "\(price) is below the least that the item may be sold for, \(floor)",
+                    reason: "\(price) is below the least that the item may be sold for, \(floor.price)",
                     evidence: [
                         EventLink(Offer.prefix, offer, at: version),
-                        EventLink(Listing.prefix, listing.id, at: listing.version),
+                        EventLink(Listing.prefix, listing.id, at: listing.version), floor.evidence,
                     ])
             ])
     }
 
     /// - Parameter listing: before it ended.
     static func soldBelowFloor(
-        _ price: Money, _ floor: Money, because reason: String, of listing: ListingRecord
+        _ price: Money, _ floor: Floor, because reason: String, of listing: ListingRecord
     ) -> DecisionMade {
         DecisionMade(
             kind: .sale, subject: TypeID(prefix: Listing.prefix, uuid: listing.id), itemID: listing.itemID,
-            outcome: "overridden", inputs: ["price": price.json, "floor": floor.json, "reason": .string(reason)],
+            outcome: "overridden", inputs: ["price": price.json, "floor": floor.price.json, "reason": .string(reason)],
             rules: [
                 RuleOutcome(
                     "price_reaches_floor", held: false,
-                    reason: "\(price) is below the contract's minimum price, \(floor)",
-                    evidence: [EventLink(Listing.prefix, listing.id, at: listing.version)])
+                    reason: "\(price) is below the contract's minimum price, \(floor.price)",
+                    evidence: [EventLink(Listing.prefix, listing.id, at: listing.version), floor.evidence])
             ])
     }
 

@@ -10,6 +10,7 @@ enum ClaimRefusal: Refusal {
     case itemsInCustody
     case locationCodeTaken(String)
     case itemOnContract
+    case itemUnderContract
     case contractNumberTaken
     case other(kind: String)
 
@@ -22,7 +23,8 @@ enum ClaimRefusal: Refusal {
             case (ClaimKind.openListing, false): .itemAlreadyListed
             case (ClaimKind.soldItem, _): .itemSold
             case (ClaimKind.locationCode, _): .locationCodeTaken(value)
-            case (ClaimKind.contractItem, _): .itemOnContract
+            case (ClaimKind.contractItem, true): .itemUnderContract
+            case (ClaimKind.contractItem, false): .itemOnContract
             case (ClaimKind.contractNumber, _): .contractNumberTaken
             case (ClaimKind.importItem, _), (ClaimKind.importListing, _): .alreadyImported
             case (ClaimKind.consignorNumber, _): .consignorNumberTaken
@@ -41,7 +43,7 @@ enum ClaimRefusal: Refusal {
         case .consignorNumberTaken: "number_taken"
         case .itemsInCustody: "items_in_custody"
         case .locationCodeTaken: "location_code_taken"
-        case .itemOnContract: "item_on_contract"
+        case .itemOnContract, .itemUnderContract: "item_on_contract"
         case .contractNumberTaken: "number_taken"
         case .other: "already_taken"
         }
@@ -58,6 +60,7 @@ enum ClaimRefusal: Refusal {
         case .itemsInCustody: "the shop has things of the consignor"
         case .locationCodeTaken(let code): "another open location has the code \(code.quoted)"
         case .itemOnContract: "an item is on another contract"
+        case .itemUnderContract: "the item is on a contract: take it off, or end that first"
         case .contractNumberTaken: "another contract has this number"
         case .other(let kind): "another holds this \(kind)"
         }
@@ -70,7 +73,7 @@ enum ClaimRefusal: Refusal {
         case .itemAlreadyListed: "/item_id"
         case .consignorNumberTaken, .contractNumberTaken: "/number"
         case .itemOnContract: "/items"
-        case .itemHasOpenListing, .itemSold, .alreadyImported, .itemsInCustody, .other: nil
+        case .itemHasOpenListing, .itemSold, .alreadyImported, .itemsInCustody, .itemUnderContract, .other: nil
         }
     }
 }

@@ -36,16 +36,16 @@ struct ContractRoutes: Sendable {
                     now: context.receivedAt)), standpoint)
     }
 
-    /// How a sale of an item at a price would be split now. The discounts are those that its listing has seen; where it has
-    /// seen none, those that its plan would have come to.
+    /// See `ContractAnswers.split`.
     @Sendable private func split(_ request: Request, _ context: EdgeContext) async throws -> Response {
         let tenant = try context.operatorsTenant()
         let id = try context.id("id", prefix: ContractRecord.category)
         var parameters = QueryParameters(request)
+        for name in ["item", "price"] where !parameters.contains(name) {
+            parameters.fail(name, "required", name == "price" ? "is required: minor units" : "is required")
+        }
         let itemName = parameters.text("item", mayBeEmpty: false)
         let amount = parameters.integer("price", in: 1...Money.limit)
-        if itemName == nil { parameters.fail("item", "required", "is required") }
-        if amount == nil { parameters.fail("price", "required", "is required: minor units") }
         let item = itemName.flatMap { TypeID.uuid(of: $0, prefix: "item") }
         if itemName != nil, item == nil { parameters.fail("item", "invalid", "must be an item's identifier") }
         try parameters.finish()
@@ -90,7 +90,7 @@ struct ContractRoutes: Sendable {
         return records
     }
 
-    /// The item's open listing, the last that was made; else the last that ended.
+    /// The listing that the item was sold on; else its open one, the last that was made; else the last that ended.
     private func listing(of item: UUID, _ tenant: TenantID) async throws -> ListingRecord? {
         let rows = try await pool.query(
             """
@@ -99,7 +99,10 @@ struct ContractRoutes: Sendable {
               AND stream_id = ANY (ARRAY(SELECT main.listings_of(\(TypeID(prefix: "item", uuid: item).description))))
             """, tenant: tenant.uuid)
         let listings = try rows.map { try ListingRecord(stored: $0.bytes(0) ?? []) }
-        return listings.max { ($0.status.isOpen ? 1 : 0, $0.id.bits) < ($1.status.isOpen ? 1 : 0, $1.id.bits) }
+        func rank(_ listing: ListingRecord) -> (Int, UInt128) {
+            (listing.endReason == .sold ? 2 : listing.status.isOpen ? 1 : 0, listing.id.bits)
+        }
+        return listings.max { rank($0) < rank($1) }
     }
 
     private func answer(_ bytes: [UInt8], _ standpoint: Standpoint) -> Response {

@@ -42,7 +42,9 @@ struct RecordRoutes<Record: ProjectedRecord>: Sendable {
         var list = ListRequest(documents.resource, tenant: tenant.id, visibility: .full, sort: Records.newest)
         list.filter("status", parameters.choice("status", Record.statuses)) { "t.status = \($0)" }
         for filter in Record.filters {
-            list.filter(filter.name, parameters.text(filter.name)) { "t.\(unescaped: filter.name) = \($0)" }
+            list.filter(filter.name, parameters.text(filter.name, mayBeEmpty: false)) {
+                "t.\(unescaped: filter.name) = \($0)"
+            }
         }
         try list.finish(&parameters)
         return try await documents.page(list, request, context)

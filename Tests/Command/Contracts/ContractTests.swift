@@ -77,6 +77,71 @@ private func fact(_ event: ContractEvent, at time: Timestamp = noon) -> Contract
         Given(Contract.self, [drafted, added]).when(add([item], items)).thenNothing()
     }
 
+    @Test func `what was the merged one's is the survivor's`() {
+        let survivor = fact(.drafted(ContractDrafted(consignorID: contractID)))
+        let item = ContractItem(itemID: itemID)
+        func add(_ absorbed: [UUID]) -> (Contract.State) throws(Contract.Refused) -> [Contract.Event] {
+            { state throws(Contract.Refused) in
+                try Contract.addItems([item], items, absorbed: absorbed, warsaw, stamp, state)
+            }
+        }
+        Given(Contract.self, [survivor]).when(add([])).refuses(.itemNotConsignors(0))
+        Given(Contract.self, [survivor]).when(add([consignorID])).then(added)
+    }
+
+    @Test func `what is changed after it was signed is signed anew`() throws {
+        let changed = fact(.itemChanged(ContractItem(itemID: itemID, minimumPrice: pln(1))))
+        let state = try #require(Contract.fold([drafted, set, added, signed, changed]))
+        #expect(!state.isSignedAsItIs)
+        let rule = ContractReadiness.evaluate(.init(contract: state, consignor: nil, items: items, now: noon)).rules
+            .last
+        #expect(rule?.held == false)
+        #expect(rule?.evidence.map(\.version) == [4, 5])
+        let sign = { [signature, stamp] (state: Contract.State) throws(Contract.Refused) in
+            try Contract.sign(signature, stamp, state)
+        }
+        Given(Contract.self, [drafted, set, added, signed]).when(sign).thenNothing()
+        Given(Contract.self, [drafted, set, added, signed, changed]).when(sign).then(signed)
+            .thenState { $0?.isSignedAsItIs == true }
+    }
+
+    @Test(arguments: [ItemAllocation.held, .sold])
+    func `what is agreed on for an item stands once a buyer is`(allocation: ItemAllocation) {
+        var item = items[itemID]
+        item?.apply(.allocationChanged(ItemAllocationChanged(allocation: allocation)))
+        func change(_ item: ItemRecord?) -> (Contract.State) throws(Contract.Refused) -> [Contract.Event] {
+            { state throws(Contract.Refused) in
+                let intent = ContractItem(itemID: itemID, minimumPrice: pln(1))
+                return try Contract.changeItem(intent, of: item, warsaw, stamp, state)
+            }
+        }
+        func remove(_ item: ItemRecord?) -> (Contract.State) throws(Contract.Refused) -> [Contract.Event] {
+            { state throws(Contract.Refused) in
+                try Contract.removeItem(.init(itemID: itemID), item, stamp, state)
+            }
+        }
+        let refusal: Contract.Refused = allocation == .held ? .itemHeld : .itemSold
+        Given(Contract.self, active).when(change(item)).refuses(refusal)
+        Given(Contract.self, active).when(remove(item)).refuses(refusal)
+        Given(Contract.self, active).when(change(items[itemID]))
+            .then(fact(.itemChanged(ContractItem(itemID: itemID, minimumPrice: pln(1)))))
+    }
+
+    @Test(arguments: ["2126-06-01", "2500-01-01", "9999-12-31"])
+    func `nobody agrees on what is too far ahead`(day: String) throws {
+        Given(Contract.self, active)
+            .when { state throws(Contract.Refused) in try Contract.extend(until: day, warsaw, stamp, state) }
+            .refuses(.untilTooFar)
+        let from = try #require(Timestamp(rfc3339: "\(day)T00:00:00Z"))
+        var other = terms
+        other.tiers = [SplitTier(from: pln(0), percent: 70)]
+        Given(Contract.self, active)
+            .when { state throws(Contract.Refused) in
+                try Contract.amend(.init(terms: other, effectiveFrom: from), warsaw, stamp, state)
+            }
+            .refuses(.effectiveTooFar)
+    }
+
     @Test func `other terms take the signature away`() {
         var other = terms
         other.termDays = 30

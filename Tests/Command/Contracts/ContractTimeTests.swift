@@ -77,6 +77,10 @@ import Testing
         #expect(throws: Listing.Refused.belowFloor(pln(40_000))) {
             try Listing.create(create, of: item, under: coverage, warsaw, stamp, nil)
         }
+        // Nor is what was listed before the price went up.
+        #expect(throws: Listing.Refused.belowFloor(pln(40_000))) {
+            try Listing.offerable(item, under: coverage, for: pln(39_999))
+        }
     }
 
     @Test func `a price falls when its time comes, to the floor and not below, and who bears it is known`() async throws
@@ -163,10 +167,10 @@ import Testing
             try await shop.intent { decision in
                 let contract = try await decision.load(Contract.self, Self.contractID)
                 let stamp = Stamp(id: Self.contractID, at: days(1))
+                let item = try await decision.load(Item.self, itemID).state
                 let intent = ContractItem(itemID: itemID, minimumPrice: pln(50_000))
-                try await decision.append(
-                    try Contract.changeItem(intent, warsaw, stamp, contract.state), to: contract,
-                    replanning: [itemID], warsaw, at: stamp.at)
+                let events = try Contract.changeItem(intent, of: item, warsaw, stamp, contract.state)
+                try await decision.append(events, to: contract, replanning: [itemID], warsaw, at: stamp.at)
             }
             #expect(try await Self.listing(in: shop).floor == pln(50_000))
             shop.now.move(to: Self.firstStep)

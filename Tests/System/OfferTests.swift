@@ -189,6 +189,18 @@ import Testing
         }
     }
 
+    @Test func `what is on a contract is not deleted`() async throws {
+        try await Instance.with { instance in
+            let item = try await instance.consignedItem(minimum: 300)
+            let headers = instance.asOperator.merging(["Content-Type": "application/json"]) { $1 }
+            let body: JSONValue = ["reason": "sold elsewhere"]
+            let answer = try await instance.send(
+                "DELETE", .command, "/v1/items/\(item)", headers, body: body.bytes)
+            #expect(answer.status == 422)
+            #expect(answer["errors"].arrayValue?.first?["code"] == "item_on_contract")
+        }
+    }
+
     @Test func `a minimum price that has risen stops what comes anew, and not who pays what is asked`() async throws {
         try await Instance.with { instance in
             let desk = try await Desk(instance, minimum: 300)

@@ -58,7 +58,9 @@ struct ItemRoutes: Routes {
         ) { decision in
             let item = try await decision.load(Item.self, stamp.id)
             _ = try Item.existing(item.state)
-            decision.append(try Item.delete(intent, stamp, item.state), to: item)
+            decision.append(
+                try Item.delete(intent, stamp, item.state), to: item,
+                guards: [.absent(kind: ClaimKind.contractItem, prefix: stamp.id.claimed)])
         }
     }
 }

@@ -140,18 +140,20 @@ let package = Package(
                 unixSignals,
             ], executable: "closter")
         + [
+            .target(name: "Ports", path: "Tests/Ports", swiftSettings: settings),
             .target(
                 name: "TestSupport",
                 dependencies: [
-                    "EventSourcing", "EventStore", "Identity", "JSON", "Photos", "Postgres", asyncHTTPClient, logging,
-                    nioCore, nioHTTP1, subprocess, system,
+                    "EventSourcing", "EventStore", "Identity", "JSON", "Photos", "Ports", "Postgres",
+                    asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess, system,
                 ],
                 path: "Tests/Support", exclude: ["Photos"], swiftSettings: settings),
             // Not a test, and not of the product: what deploy/bench runs.
             .executableTarget(
                 name: "closter-bench",
                 dependencies: [
-                    "JSON", "Postgres", argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess, system,
+                    "JSON", "Ports", "Postgres", argumentParser, asyncHTTPClient, logging, nioCore, nioHTTP1,
+                    subprocess, system,
                 ], path: "Tests/Bench", swiftSettings: settings),
             tests("JSON", ["JSON"]),
             tests("EventSourcing", ["EventSourcing", "JSON"]),
@@ -226,9 +228,9 @@ let package = Package(
             tests(
                 "System",
                 [
-                    "Command", "Documents", "EventSourcing", "EventStore", "Identity", "JSON", "Photos", "Postgres",
-                    "Projector", "TestSupport",
-                    asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess, system,
+                    "Command", "Documents", "EventSourcing", "EventStore", "Identity", "JSON", "Photos", "Ports",
+                    "Postgres", "Projector", "TestSupport", asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess,
+                    system,
                 ]),
             tests(
                 "Simulation",

@@ -1,4 +1,5 @@
 import Foundation
+import Ports
 
 /// nginx and nghttpd with one file: what a server does that has nothing to find out. One process each, no log, the
 /// instance's own certificate.
@@ -13,7 +14,7 @@ final class FileServers {
         let folder = "\(instance.data)/bench-files"
         try FileManager.default.createDirectory(atPath: "\(folder)/public", withIntermediateDirectories: true)
         try Data(file).write(to: URL(filePath: "\(folder)/public/listing"))
-        (nginx, nginxTLS, nghttpd) = (try Socket.freePort(), try Socket.freePort(), try Socket.freePort())
+        (nginx, nginxTLS, nghttpd) = (try FreePort.next(), try FreePort.next(), try FreePort.next())
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map { "\($0)_temp_path \(folder)/\($0);" }
         let configuration = """
             daemon off;

@@ -161,21 +161,6 @@ enum Socket {
         return true
     }
 
-    /// A port that nobody has at the moment.
-    static func freePort() throws -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = local(port: 0)
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, size) == 0 && getsockname(descriptor, $0, &size) == 0
-            }
-        }
-        guard isBound else { throw Failure("no free port: \(error)") }
-        return Int(UInt16(bigEndian: address.sin_port))
-    }
-
     static var error: String { String(cString: strerror(errno)) }
 
     private static func local(port: Int) -> sockaddr_in {

@@ -5,6 +5,7 @@ import Identity
 public import JSON
 import NIOCore
 import NIOHTTP1
+import Ports
 import Postgres
 import Subprocess
 import Synchronization
@@ -83,8 +84,7 @@ public final class Instance: Sendable {
         issuer = try DevelopmentIssuer.open(
             keyPath: folder.appending(path: "key.jwk").path, jwksPath: jwks, stackProject: nil)
         token = try issuer.token(subject: "operator", name: "Operator", lifetime: .seconds(3600))
-        let services = Service.allCases
-        ports = Dictionary(uniqueKeysWithValues: zip(services, try Self.freePorts(services.count)))
+        ports = Dictionary(uniqueKeysWithValues: try Service.allCases.map { ($0, try FreePort.next()) })
         let all = [
             "CLOSTER_AUTH_DEV_JWKS": jwks, "CLOSTER_PLATFORM_OPERATORS": "operator",
             "CLOSTER_FINGERPRINT_KEY": String(repeating: "5a", count: 32),
@@ -97,24 +97,6 @@ public final class Instance: Sendable {
         settings = all.filter { !without.contains($0.key) }
         try setSwitches("default: projections\n")
         try setMasterKeys("first \(Data(repeating: 1, count: 32).base64EncodedString())\n")
-    }
-
-    private static func freePorts(_ count: Int) throws -> [Int] {
-        let sockets = (0..<count).map { _ in socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0) }
-        defer { sockets.forEach { _ = close($0) } }
-        return try sockets.map { descriptor in
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-            let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
-                }
-            }
-            guard isBound else { throw Failure("no free port") }
-            return Int(UInt16(bigEndian: address.sin_port))
-        }
     }
 
     // MARK: - Processes

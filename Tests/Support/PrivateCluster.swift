@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Ports
 
 /// A PostgreSQL server of a test's own, to be killed and restarted. Listens on 127.0.0.1 only; gone with `destroy`.
 public final class PrivateCluster: Sendable {
@@ -39,7 +40,7 @@ public final class PrivateCluster: Sendable {
     private init(place: String, make: (PrivateCluster) throws -> Void) throws {
         binaries = try Self.output(of: "pg_config --bindir")
         directory = "\(place)/closter-cluster-\(UUID().uuidString.lowercased())"
-        port = try Self.freePort()
+        port = UInt16(try FreePort.next())
         try Self.shell("mkdir -m 700 \(directory)")
         if geteuid() == 0 { try Self.shell("chown postgres \(directory)") }
         try make(self)
@@ -160,21 +161,5 @@ public final class PrivateCluster: Sendable {
         var status: Int32 = 0
         while waitpid(process, &status, 0) < 0, errno == EINTR {}
         guard status == 0 else { throw Failure(description: "\(command): status \(status)") }
-    }
-
-    public static func freePort() throws -> UInt16 {
-        let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(socket) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(socket, $0, length) == 0 && getsockname(socket, $0, &length) == 0
-            }
-        }
-        guard isBound else { throw Failure(description: "no free port") }
-        return UInt16(bigEndian: address.sin_port)
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import Ports
 import Postgres
 import TestSupport
 import Testing
@@ -159,7 +160,7 @@ import Testing
             let told = try await scene.declare()
             #expect(told["position"] == .integer(head))
             #expect(told["tasks"] == ["held": 2, "held_before": 0, "not_due": 1])
-            let port = try PrivateCluster.freePort()
+            let port = try FreePort.next()
             let said = try scene.follow("What was lost", ["port": "\(port)", "position": "\(head)"])
             for event in ["ItemReceived", "ProductUpdated", "KeyRevoked", lostTask, tasks.done] {
                 #expect(said.contains(event), "\(event) is not in: \(said)")

@@ -8,7 +8,7 @@ public import ServiceLifecycle
 /// each generation, the others stand by.
 public enum ProjectorService {
     /// The oldest schema of the database that this program can work with.
-    static let oldestSchema = 22
+    static let oldestSchema = 23
 
     /// How old the oldest event that a live projection has not seen may be before the service says it is not ready.
     static let mostLag = 30.0

@@ -58,12 +58,24 @@ public enum SearchText {
 
     /// The distinct words of texts, of the first ones where they are too many; sorted in the same way.
     public static func words(of texts: [String?]) -> [String] {
-        let texts = texts.compactMap(\.self)
-        var words: Set<String> = []
-        for text in texts {
-            for word in fold(text) where words.count < maximumWords { words.insert(word) }
+        var words = texts.flatMap { $0.map(fold) ?? [] }
+        if words.count > maximumWords {
+            var seen: Set<String> = []
+            words = words.filter { seen.count < maximumWords && seen.insert($0).inserted }
         }
-        return words.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        words.sort(by: precedes)
+        var distinct: [String] = []
+        distinct.reserveCapacity(words.count)
+        for word in words where word != distinct.last { distinct.append(word) }
+        return distinct
+    }
+
+    /// By their bytes, as PostgreSQL sorts them.
+    private static func precedes(_ left: String, _ right: String) -> Bool {
+        let bytes = left.utf8.withContiguousStorageIfAvailable { left in
+            right.utf8.withContiguousStorageIfAvailable { left.lexicographicallyPrecedes($0) }
+        }
+        return bytes.flatMap(\.self) ?? left.utf8.lexicographicallyPrecedes(right.utf8)
     }
 
     /// What `q` asks for; nil where it has no words: it finds nothing.

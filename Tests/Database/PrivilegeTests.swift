@@ -34,7 +34,7 @@ import Testing
         "main.skipped": ["projector": "SI", "query": "S", "operator": "S"],
         "main.repairs": ["projector": "SIUD", "operator": "S", "append": "SI"],
         "main.checkpoints": ["projector": "SID", "query": "S", "operator": "S"],
-        "main.changes": ["projector": "SIUD", "operator": "S", "append": "S"],
+        "main.changes": ["projector": "SID", "operator": "S", "append": "S"],
         "main.items_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
         "main.locations_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],
         "main.intakes_g1": ["projector": "SIUD", "query": "S", "operator": "S", "search": "S"],

@@ -204,6 +204,7 @@ import Testing
                 "UPDATE main.changes SET changed_at = clock_timestamp() - interval '2 hours' WHERE position < 200")
             trimmer.ages.checkpoints = .seconds(3 * 3600)
             try await trimmer.trim(generation)
+            try await trimmer.trimChanges()
             #expect(try await harness.count("main.checkpoints WHERE projection = 'items'") == before)
             #expect(try await harness.count("main.changes WHERE projection = 'items' AND position < 200") == 0)
             #expect(try await harness.count("main.changes WHERE projection = 'items'") > 0)

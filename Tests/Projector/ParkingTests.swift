@@ -232,12 +232,7 @@ import Testing
                     DELETE FROM main.generations WHERE projection = 'listings' AND generation = 2;
                     DROP TABLE main.listings_g2
                     """)
-                try await harness.append(
-                    story.entries[3...3].map { entry in
-                        var entry = entry
-                        entry.event.position = 3
-                        return entry
-                    })
+                try await harness.append([story.entries[3].at(3)])
                 try await eventually { engine.log.contains("the generation has been dropped") }
                 try await eventually { try await harness.reached(3) }
                 #expect(!engine.log.lines.contains { $0.level == .critical })

@@ -11,6 +11,15 @@ struct Story {
         var event: LogEvent
         var schema: Int
         var data: [UInt8]
+
+        /// The same at another place in the log.
+        func at(_ position: Int64) -> Entry {
+            let moved = LogEvent(
+                tenant: event.tenant, stream: event.stream, version: event.version, position: position,
+                type: event.type, correlationID: event.correlationID, requestedAt: event.requestedAt,
+                recordedAt: event.recordedAt, payload: event.payload, size: event.size)
+            return Entry(event: moved, schema: schema, data: data)
+        }
     }
 
     static let tenant = TenantID(UUID(bits: 1))

@@ -138,8 +138,11 @@ extension UUID {
 }
 
 extension Piece {
-    struct Row: Sendable, Equatable {
+    struct Row: ProjectedRow, Equatable {
         var key: GroupKey
         var group: Pieces.Group
+
+        var tenant: TenantID { key.tenant }
+        var id: UUID { key.id }
     }
 }

@@ -92,13 +92,15 @@ struct Repairs<P: Projection>: Sendable {
         if let failure = fresh.failures[key] { return (.failed, failure.description) }
         let differences = try await comparison.differences([key], fresh.rows, on: connection)
         guard !differences.isEmpty else { return (.right, nil) }
-        try await store.put(fresh.rows, of: key.tenant, at: position)
+        try await store.put(fresh.rows, at: position)
         let extra = differences.filter { $0.kind == .extra }.map(\.row)
-        try await connection.execute(
-            [
-                SQL("DELETE FROM \(table) WHERE tenant_id = $1 AND id = ANY ($2)", [key.tenant.uuid, extra]),
-                store.changed(key.tenant, at: position),
-            ], deadline: Self.deadline, cancellable: false)
+        if !extra.isEmpty {
+            try await connection.execute(
+                [
+                    SQL("DELETE FROM \(table) WHERE tenant_id = $1 AND id = ANY ($2)", [key.tenant.uuid, extra]),
+                    store.changed(ChangedRows(extra, of: key.tenant), at: position),
+                ], deadline: Self.deadline, cancellable: false)
+        }
         return (.mended, differences.summary)
     }
 

@@ -4,7 +4,9 @@ import Foundation
 import JSON
 
 /// An event of the log, decoded once for all projections that take it from the bus.
-struct LogEvent: Sendable {
+///
+/// An object: what hands it on, window, batches and folds of every projection, copies one reference and not its dozens.
+final class LogEvent: Sendable {
     enum Payload: Sendable, Equatable {
         case item(ItemEvent)
         case listing(ListingEvent)
@@ -17,19 +19,19 @@ struct LogEvent: Sendable {
         case unreadable(group: UUID?, reason: String)
     }
 
-    var tenant: TenantID
-    var stream: StreamID
-    var version: Int64
-    var position: Int64
-    var type: String
-    var correlationID: UUID
+    let tenant: TenantID
+    let stream: StreamID
+    let version: Int64
+    let position: Int64
+    let type: String
+    let correlationID: UUID
     /// The time of what happened: what records and documents show.
-    var requestedAt: Timestamp
+    let requestedAt: Timestamp
     /// When it was appended.
-    var recordedAt: Timestamp
-    var payload: Payload
+    let recordedAt: Timestamp
+    let payload: Payload
     /// Of the payload as stored in JSON, in bytes; 0 where nobody reads it.
-    var size: Int
+    let size: Int
 
     init(
         tenant: TenantID, stream: StreamID, version: Int64, position: Int64, type: String, correlationID: UUID,

@@ -103,7 +103,7 @@ extension ProjectionStore {
     /// parked, and the wish goes on to the next one, or is done where that could not be applied.
     func settle(_ fold: QueueFold<P>, _ wish: ParkedWish, at position: Int64) async throws {
         try await transaction(at: position) { connection in
-            try await put(fold.rows, of: wish.key.tenant, at: position)
+            try await put(fold.rows, at: position)
             let rest = fold.refusal.map(refused) ?? handing(wish)
             try await connection.execute(
                 [removal(fold.applied), rest], deadline: Self.deadline, cancellable: false)

@@ -10,7 +10,7 @@ protocol Projection: Sendable {
     /// What the fold knows of one group: its rows, and what they are made of.
     associatedtype Group: Sendable
     /// A row as it is written.
-    associatedtype Output: Sendable
+    associatedtype Output: ProjectedRow
 
     static var name: String { get }
     /// Goes up with every change after which the same events give other rows: a generation filled by another fold is
@@ -41,6 +41,12 @@ protocol Projection: Sendable {
     static var memory: [String] { get }
     /// Puts a row of the table back into its group.
     static func restore(_ row: Row, into group: inout Group) throws
+}
+
+/// A row of a projection's table, as it is written.
+protocol ProjectedRow: Sendable {
+    var tenant: TenantID { get }
+    var id: UUID { get }
 }
 
 /// Which events of the log belong to a group.

@@ -67,7 +67,11 @@ struct ProjectionStore<P: Projection>: Sendable {
             generation.projection, Int32(generation.number), batch.previous, batch.last,
             PostgresTimestamp(batch.tailedAt),
         ]
-        if !isPassing { values += P.columns.map { $0.values(rows) } }
+        if !isPassing {
+            let changed = ChangedRows(rows)
+            values += [changed.tenants, changed.ids]
+            values += P.columns.map { $0.values(rows) }
+        }
         if !parked.isEmpty { values += Self.values(parked) }
         let text = isPassing ? passText : parked.isEmpty ? writeText : writeAndParkText
         // Not cancelled with the task: a batch that was sent is finished.
@@ -94,28 +98,23 @@ struct ProjectionStore<P: Projection>: Sendable {
         }
     }
 
-    /// Puts rows in their places at a checkpoint that stands still, and says that rows of the tenant have changed: a
-    /// part of `transaction(at:)`.
-    func put(_ rows: [P.Output], of tenant: TenantID, at position: Int64) async throws {
+    /// Puts rows in their places at a checkpoint that stands still, and says that they have changed: a part of
+    /// `transaction(at:)`.
+    func put(_ rows: [P.Output], at position: Int64) async throws {
         guard !rows.isEmpty else { return }
         try await connection.execute(
-            [SQL(putText, P.columns.map { $0.values(rows) }), changed(tenant, at: position)], deadline: Self.deadline,
-            cancellable: false)
+            [SQL(putText, P.columns.map { $0.values(rows) }), changed(ChangedRows(rows), at: position)],
+            deadline: Self.deadline, cancellable: false)
     }
 
-    /// Says that rows of the tenant, whichever, have changed after the checkpoint was passed.
-    func changed(_ tenant: TenantID, at position: Int64) -> SQL {
+    /// Says that rows have changed after the checkpoint was passed.
+    func changed(_ rows: ChangedRows, at position: Int64) -> SQL {
         SQL(
             """
-            INSERT INTO \(shard.table("changes")) (projection, generation, position, tenant_id)
-            VALUES ($1, $2::int, $3, $4)
-            ON CONFLICT (projection, generation, position, tenant_id) DO UPDATE
-                SET keys = NULL, xid = excluded.xid, changed_at = excluded.changed_at
-            """, [generation.projection, Int32(generation.number), position, tenant.uuid])
+            INSERT INTO \(shard.table("changes")) (projection, generation, position, tenants, ids)
+            VALUES ($1, $2::int, $3, $4, $5)
+            """, [generation.projection, Int32(generation.number), position, rows.tenants, rows.ids])
     }
-
-    /// More rows of one tenant than these in one batch are not named one by one.
-    private static var mostKeys: Int { 200 }
 
     private static func loadText(_ table: String) -> String {
         """
@@ -164,19 +163,16 @@ struct ProjectionStore<P: Projection>: Sendable {
     }
 
     private static func writeText(_ shard: Shard, table: String, parks: Bool) -> String {
-        func column(_ name: String) -> String { "$\((P.columns.firstIndex { $0.name == name } ?? 0) + 6)" }
-        let park = ", parked AS (\(parkText(shard, first: P.columns.count + 6, from: "moved, ")))"
+        let park = ", parked AS (\(parkText(shard, first: P.columns.count + 8, from: "moved, ")))"
         return """
             WITH moved AS (
                 \(moveText(shard))
             ), changed AS (
-                INSERT INTO \(shard.table("changes")) (projection, generation, position, tenant_id, keys)
-                SELECT $1, $2::int, moved.position, r.tenant_id,
-                    CASE WHEN count(*) <= \(mostKeys) THEN array_agg(r.id) END
-                FROM moved, unnest(\(column("tenant_id"))::uuid[], \(column("id"))::uuid[]) AS r (tenant_id, id)
-                GROUP BY moved.position, r.tenant_id
+                INSERT INTO \(shard.table("changes")) (projection, generation, position, tenants, ids)
+                SELECT $1, $2::int, moved.position, $6::uuid[], $7::uuid[] FROM moved
+                WHERE cardinality($6::uuid[]) > 0
             ), written AS (
-                \(putText(table: table, first: 6, from: "moved, "))
+                \(putText(table: table, first: 8, from: "moved, "))
             )\(parks ? park : "")
             SELECT count(*) FROM moved
             """

@@ -29,12 +29,14 @@ struct Trimmer: Sendable {
                     logger.warning("cannot trim checkpoints", metadata: ["error": "\(error)"])
                 }
             }
+            do { try await trimChanges() } catch {
+                logger.warning("cannot trim changes", metadata: ["error": "\(error)"])
+            }
         }
     }
 
     /// The newest checkpoint always stays: it is the position.
     func trim(_ generation: GenerationID) async throws {
-        while try await changes(generation) == portion {}
         while try await checkpoints(generation) == portion {}
     }
 
@@ -55,17 +57,15 @@ struct Trimmer: Sendable {
             """, generation, ages.checkpoints)
     }
 
-    private func changes(_ generation: GenerationID) async throws(PostgresError) -> Int {
-        try await delete(
+    /// Of whichever generations, also of those that are gone. Those of one transaction go together.
+    func trimChanges() async throws(PostgresError) {
+        let sql = SQL(
             """
             DELETE FROM \(shard.table("changes")) c
-            USING (
-                SELECT projection, generation, position, tenant_id FROM \(shard.table("changes"))
-                WHERE projection = $1 AND generation = $2::int ORDER BY position, tenant_id LIMIT $4
-            ) old
-            WHERE c.projection = old.projection AND c.generation = old.generation AND c.position = old.position
-              AND c.tenant_id = old.tenant_id AND c.changed_at < clock_timestamp() - make_interval(secs => $3)
-            """, generation, ages.changes)
+            USING (SELECT xid FROM \(shard.table("changes")) ORDER BY xid LIMIT $2) old
+            WHERE c.xid = old.xid AND c.changed_at < clock_timestamp() - make_interval(secs => $1)
+            """, [ages.changes.seconds, portion])
+        while try await pool.execute([sql]).first?.affected ?? 0 >= portion {}
     }
 
     private func delete(

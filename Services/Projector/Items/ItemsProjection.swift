@@ -71,7 +71,7 @@ enum ItemsProjection: Projection {
 }
 
 /// A row of the projection `items`, as it is written.
-struct ItemRow: Equatable, Sendable {
+struct ItemRow: ProjectedRow, Equatable {
     var tenant: TenantID
     var item: ItemRecord
     var position: Int64
@@ -83,6 +83,8 @@ struct ItemRow: Equatable, Sendable {
     var document: JSONText
     var publicDocument: JSONText?
     var record: JSONText
+
+    var id: UUID { item.id }
 
     init(tenant: TenantID, memory: ItemWithListings, position: Int64) {
         let (item, listings) = (memory.item, memory.listings)
@@ -102,7 +104,7 @@ struct ItemRow: Equatable, Sendable {
 extension ItemsProjection {
     static let columns: [OutputColumn<ItemRow>] = [
         OutputColumn("tenant_id", "uuid") { $0.tenant.uuid },
-        OutputColumn("id", "uuid") { $0.item.id },
+        OutputColumn("id", "uuid") { $0.id },
         OutputColumn("version", "bigint") { $0.item.version },
         OutputColumn("position", "bigint") { $0.position },
         OutputColumn("status", "text") { $0.status.rawValue },

@@ -94,7 +94,7 @@ enum ListingsProjection: Projection {
 }
 
 /// A row of the projection `listings`, as it is written.
-struct ListingRow: Equatable, Sendable {
+struct ListingRow: ProjectedRow, Equatable {
     var tenant: TenantID
     var listing: ListingRecord
     var item: ItemRecord
@@ -104,6 +104,8 @@ struct ListingRow: Equatable, Sendable {
     var document: JSONText
     var publicDocument: JSONText?
     var record: JSONText
+
+    var id: UUID { listing.id }
 
     init(tenant: TenantID, listing: ListingRecord, item: ItemRecord, position: Int64) {
         self.tenant = tenant
@@ -120,7 +122,7 @@ struct ListingRow: Equatable, Sendable {
 extension ListingsProjection {
     static let columns: [OutputColumn<ListingRow>] = [
         OutputColumn("tenant_id", "uuid") { $0.tenant.uuid },
-        OutputColumn("id", "uuid") { $0.listing.id },
+        OutputColumn("id", "uuid") { $0.id },
         OutputColumn("item_id", "uuid") { $0.listing.itemID },
         OutputColumn("version", "bigint") { $0.listing.version },
         OutputColumn("position", "bigint") { $0.position },

@@ -55,7 +55,7 @@ enum RecordProjection<Record: ProjectedRecord>: Projection {
     static var columns: [OutputColumn<RecordRow<Record>>] {
         [
             OutputColumn("tenant_id", "uuid") { $0.tenant.uuid },
-            OutputColumn("id", "uuid") { $0.record.id },
+            OutputColumn("id", "uuid") { $0.id },
             OutputColumn("version", "bigint") { $0.record.version },
             OutputColumn("position", "bigint") { $0.position },
             OutputColumn("status", "text") { $0.record.status },
@@ -74,8 +74,10 @@ enum RecordProjection<Record: ProjectedRecord>: Projection {
 }
 
 /// A row of a record's projection, as it is written.
-struct RecordRow<Record: ProjectedRecord>: Sendable {
+struct RecordRow<Record: ProjectedRecord>: ProjectedRow {
     var tenant: TenantID
     var record: Record
     var position: Int64
+
+    var id: UUID { record.id }
 }

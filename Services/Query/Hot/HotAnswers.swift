@@ -142,15 +142,14 @@ final class HotAnswers: HotReads {
     func follow(_ view: ShardView, since started: ContinuousClock.Instant) async throws(PostgresError) {
         let prior = seen.withLock { seen in seen.flatMap { started - $0.at < Self.memory ? $0.snapshot : nil } }
         let rows = try await pool.query(
-            "SELECT seen, projection, tenant_id, keys FROM main.changes_after(\(prior)::pg_snapshot)", lane: .fast,
+            "SELECT seen, projection, tenants, ids FROM main.changes_after(\(prior)::pg_snapshot)", lane: .fast,
             deadline: .seconds(2))
         var changes: [HotChange] = []
         for row in rows {
             guard let name = row[1], let projection = Projection(rawValue: name) else { continue }
-            changes.append(
-                HotChange(
-                    projection: projection, tenant: TenantID(try row.decode(2, as: UUID.self)), keys: try row.decode(3))
-            )
+            for (tenant, id) in zip(try row.decode(2, as: [UUID].self), try row.decode(3, as: [UUID?].self)) {
+                changes.append(HotChange(projection: projection, tenant: TenantID(tenant), id: id))
+            }
         }
         // Without an earlier snapshot nobody can say what has changed.
         if prior == nil { store.dropAll() } else { store.drop(changes) }

@@ -72,5 +72,5 @@ struct HotChange: Equatable, Sendable {
     var projection: Projection
     var tenant: TenantID
     /// nil: any of the tenant's.
-    var keys: [UUID]?
+    var id: UUID?
 }

@@ -74,8 +74,8 @@ struct HotShard {
     mutating func drop(_ change: HotChange) {
         let owner = HotSubject(projection: change.projection, tenant: change.tenant)
         guard let rows = shown[owner] else { return }
-        if let keys = change.keys {
-            for id in keys { remove(rows[id]) }
+        if let id = change.id {
+            remove(rows[id])
             remove(rows[nil])
         } else {
             for keys in rows.values { remove(keys) }

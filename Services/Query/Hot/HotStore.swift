@@ -46,7 +46,7 @@ final class HotStore: Sendable {
         fills.spoil { subject in
             changes.contains { change in
                 change.projection == subject.projection && change.tenant == subject.tenant
-                    && (subject.id.map { change.keys?.contains($0) ?? true } ?? true)
+                    && (subject.id == nil || change.id == nil || subject.id == change.id)
             }
         }
         for shard in shards { shard.state.withLock { state in for change in changes { state.drop(change) } } }

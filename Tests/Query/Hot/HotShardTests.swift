@@ -25,8 +25,8 @@ enum Hot {
                 status: 200, fields: FieldBlock(), body: ByteBuffer(repeating: 32, count: bytes)), notModified: nil)
     }
 
-    static func change(_ keys: [UUID]?, _ tenant: Int = 0, _ projection: Projection = .items) -> HotChange {
-        HotChange(projection: projection, tenant: tenants[tenant], keys: keys)
+    static func change(_ id: UUID?, _ tenant: Int = 0, _ projection: Projection = .items) -> HotChange {
+        HotChange(projection: projection, tenant: tenants[tenant], id: id)
     }
 }
 
@@ -41,7 +41,7 @@ enum Hot {
         shard.insert(Hot.entry(Hot.subject(coat, 1)), for: Hot.key("coat", 1))
         shard.insert(Hot.entry(Hot.subject(coat, 0, .listings)), for: Hot.key("listing"))
 
-        shard.drop(Hot.change([coat]))
+        shard.drop(Hot.change(coat))
         let kept = ["coat", "coat?again", "hat", "list", "listing"].filter { shard.find(Hot.key($0)) != nil }
         #expect(kept == ["hat", "listing"])
         #expect(shard.find(Hot.key("coat", 1)) != nil)
@@ -112,13 +112,13 @@ enum Hot {
             let key = Hot.key("\(projection) \(id?.text ?? "list") \(random.next(below: 3))", tenant)
             switch random.next(below: 10) {
             case 0:
-                let keys = random.next(below: 3) == 0 ? nil : [rows[random.next(below: rows.count)]]
-                shard.drop(Hot.change(keys, tenant, projection))
+                let changed = random.next(below: 3) == 0 ? nil : rows[random.next(below: rows.count)]
+                shard.drop(Hot.change(changed, tenant, projection))
                 valid = valid.filter { key in
                     guard let subject = subjects[key] else { return true }
                     let isMeant =
                         subject.projection == projection && subject.tenant == Hot.tenants[tenant]
-                        && (subject.id == nil || keys == nil || keys?.contains(subject.id ?? UUID()) == true)
+                        && (subject.id == nil || changed == nil || subject.id == changed)
                     return !isMeant
                 }
             case 1..<5:

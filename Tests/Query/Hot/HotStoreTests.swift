@@ -66,14 +66,14 @@ import Testing
         second.open()
         async let leader = ask(first)
         try await eventually { first.arrived.withLock { $0 } == 1 }
-        store.drop([Hot.change([id])])
+        store.drop([Hot.change(id)])
         async let follower = ask(second)
         first.open()
         #expect(try await leader == 0)
         #expect(try await follower == 0)
         // Whoever joined the spoiled one has read for himself.
         #expect(second.arrived.withLock { $0 } == 1)
-        store.drop([Hot.change([id])])
+        store.drop([Hot.change(id)])
         #expect(store.find(key) == nil)
     }
 
@@ -81,7 +81,7 @@ import Testing
         let gate = Gate()
         async let value = ask(gate)
         try await eventually { gate.arrived.withLock { $0 } == 1 }
-        store.drop([Hot.change([UUID()]), Hot.change([id], 1), Hot.change([id], 0, .listings)])
+        store.drop([Hot.change(UUID()), Hot.change(id, 1), Hot.change(id, 0, .listings)])
         gate.open()
         _ = try await value
         #expect(store.find(key) != nil)

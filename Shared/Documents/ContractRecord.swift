@@ -19,6 +19,7 @@ public struct ContractRecord: ProjectedRecord {
     public typealias Event = ContractEvent
 
     public static let plural = "contracts"
+    public static let foldVersion = 2
     public static let statuses = ContractStatus.allCases.map(\.rawValue)
     public static let filters = [
         RecordFilter<ContractRecord>("consignor_id") { TypeID(prefix: "consignor", uuid: $0.consignorID).description }
@@ -68,7 +69,8 @@ public struct ContractRecord: ProjectedRecord {
     public var updatedAt: Timestamp
 
     public var status: String { stage.rawValue }
-    public var texts: [String?] { [number, note] }
+    /// With the ids of its items: which contract is an item on?
+    public var texts: [String?] { [number, note] + itemIDs.map { TypeID(prefix: "item", uuid: $0).description } }
 
     /// The terms in force at a moment: of those that begin by then the last that were set, or else the first.
     public func terms(at time: Timestamp) -> Version? { versions.last { $0.from <= time } ?? versions.first }

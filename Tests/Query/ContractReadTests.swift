@@ -16,7 +16,8 @@ import Testing
 
     /// A contract on both sides, as append and the projector would leave it.
     private func make(
-        _ consignor: UUID, of shop: QueryApp.Shop, in app: QueryApp, at time: Timestamp = Catalogue.noon
+        _ consignor: UUID, _ item: UUID = Self.item, of shop: QueryApp.Shop, in app: QueryApp,
+        at time: Timestamp = Catalogue.noon
     ) async throws -> ContractRecord {
         let terms = ContractTerms(
             tiers: [SplitTier(from: Self.money(0), percent: 50), SplitTier(from: Self.money(50_000), percent: 60)],
@@ -24,7 +25,7 @@ import Testing
         let events: [ContractEvent] = [
             .drafted(ContractDrafted(consignorID: consignor, number: "C-\(consignor.bits)")),
             .termsSet(ContractTermsSet(terms: terms)),
-            .itemsAdded(ContractItemsAdded(items: [ContractItem(itemID: Self.item)])),
+            .itemsAdded(ContractItemsAdded(items: [ContractItem(itemID: item)])),
         ]
         var record: ContractRecord?
         for (index, event) in events.enumerated() {
@@ -52,13 +53,14 @@ import Testing
             let shop = try await app.shop()
             let first = try await make(Self.consignor, of: shop, in: app)
             let second = try await make(
-                UUID(bits: 6), of: shop, in: app, at: Catalogue.noon + .microseconds(1))
+                UUID(bits: 6), UUID(bits: 10), of: shop, in: app, at: Catalogue.noon + .microseconds(1))
             let (one, two) = (first.id.id("contract"), second.id.id("contract"))
             #expect(try await app.get("/v1/contracts", of: shop).ids == [two, one])
             #expect(
                 try await app.get("/v1/contracts?consignor_id=\(Self.consignor.id("consignor"))", of: shop).ids == [one]
             )
             #expect(try await app.get("/v1/contracts?status=draft&q=c-6", of: shop).ids == [two])
+            #expect(try await app.get("/v1/contracts?q=\(Self.item.id("item"))", of: shop).ids == [one])
             #expect(try await app.get("/v1/contracts/\(one)", of: shop).body == first.document)
             #expect(try await app.get("/v1/contracts", as: .backEnd, of: shop).status == 403)
         }

@@ -342,6 +342,52 @@ private enum Jan {
         }
     }
 
+    @Test func `who has a contract that is not over is not erased, nor who goes on for them`() async throws {
+        try await Instance.with { instance in
+            let id = try await register(instance)
+            let contract = try await instance.write("POST", "/v1/contracts", ["consignor_id": .string(id)])["id"]
+            let survivor = try await register(instance, ["name": "Ewa"])
+            _ = try await instance.write("POST", "/v1/consignors/\(id)/merge", ["into": .string(survivor)])
+            let erasure = "/v1/consignors/\(survivor)/erase"
+            let no = try await refused(instance, "POST", erasure, ["reason": "requested"])
+            #expect(codes(no) == ["contracts_open"])
+
+            // Those that were there before contracts claimed anybody claim them by the migration.
+            let administrator = try await instance.database.connect()
+            try await administrator.execute(["DELETE FROM main.claims WHERE kind = 'consignor_contract'"])
+            let file = "\(TestDatabase.migrations)/0024_finding_contracts.sql"
+            try await administrator.simple("SET ROLE closter_owner;" + String(contentsOfFile: file, encoding: .utf8))
+            await administrator.close()
+            #expect(codes(try await refused(instance, "POST", erasure, ["reason": "requested"])) == ["contracts_open"])
+            #expect(try await instance.tool(["verify"]).status == 0)
+
+            _ = try await instance.write(
+                "POST", "/v1/contracts/\(contract.stringValue ?? "")/terminate", ["reason": "changed her mind"])
+            _ = try await instance.write("POST", erasure, ["reason": "requested"])
+            let again = try await refused(
+                instance, "POST", "/v1/contracts", ["consignor_id": .string(survivor)])
+            #expect(codes(again) == ["consignor_unknown"])
+            #expect(try await instance.tool(["verify"]).status == 0)
+        }
+    }
+
+    /// Whatever comes first, nobody who was erased has a contract that is not over.
+    @Test func `a contract that is drafted as its consignor is erased`() async throws {
+        try await Instance.with { instance in
+            for _ in 0..<8 {
+                let id = try await register(instance, ["name": "Ewa"])
+                let headers = instance.asOperator.merging(["Content-Type": "application/json"]) { $1 }
+                func send(_ path: String, _ body: JSONValue) async throws -> Int {
+                    try await instance.send("POST", .command, path, headers, body: body.bytes).status
+                }
+                async let drafted = send("/v1/contracts", ["consignor_id": .string(id)])
+                async let erased = send("/v1/consignors/\(id)/erase", ["reason": "requested"])
+                let statuses = try await [drafted, erased]
+                #expect([[201, 422], [422, 200]].contains(statuses), "\(statuses)")
+            }
+        }
+    }
+
     @Test func `of the erased nothing is found in a dump of the database and in the logs, in any encoding`()
         async throws
     {

@@ -17,25 +17,33 @@ extension Consignor {
         var reason: ConsignorErased.Reason
     }
 
+    /// What ties a consignor to the shop, beyond their own record. That nothing is added meanwhile is guarded by claims.
+    struct Ties: Sendable, Equatable {
+        /// Things of theirs that the shop has.
+        var inCustody = 0
+        /// Contracts that are not over.
+        var contracts = 0
+    }
+
     /// Why somebody cannot be erased yet.
     enum Obstacle: Sendable, Equatable {
         case itemsInCustody(Int)
+        case contractsOpen(Int)
         case balance(Money)
         /// The last day.
         case retained(until: String)
     }
 
-    /// - Parameters:
-    ///   - inCustody: the things of theirs that the shop has. That none comes in between is guarded by a claim.
-    ///   - days: in the tenant's time zone.
+    /// - Parameter days: in the tenant's time zone.
     static func erase(
-        _ intent: Erase, inCustody: Int, _ days: CalendarDays, _ stamp: Stamp, _ state: State
+        _ intent: Erase, _ ties: Ties, _ days: CalendarDays, _ stamp: Stamp, _ state: State
     ) throws(Refused) -> [Event] {
         let consignor = try existing(state)
         if let survivor = consignor.mergedInto, consignor.status != .erased { throw .merged(into: survivor) }
         guard consignor.status == .active else { return [] }
         var obstacles: [Obstacle] = []
-        if inCustody > 0 { obstacles.append(.itemsInCustody(inCustody)) }
+        if ties.inCustody > 0 { obstacles.append(.itemsInCustody(ties.inCustody)) }
+        if ties.contracts > 0 { obstacles.append(.contractsOpen(ties.contracts)) }
         if let balance = consignor.balance, balance.amount != 0 { obstacles.append(.balance(balance)) }
         if let last = consignor.retainUntil, days.day(of: stamp.at) <= last { obstacles.append(.retained(until: last)) }
         guard obstacles.isEmpty else { throw .notErasable(obstacles) }
@@ -70,6 +78,7 @@ extension Consignor.Obstacle: Refusal {
     var code: String {
         switch self {
         case .itemsInCustody: "items_in_custody"
+        case .contractsOpen: "contracts_open"
         case .balance: "balance_open"
         case .retained: "retained"
         }
@@ -78,6 +87,7 @@ extension Consignor.Obstacle: Refusal {
     var detail: String {
         switch self {
         case .itemsInCustody(let count): "the shop has \(count) of the consignor's things"
+        case .contractsOpen(let count): "\(count) of the consignor's contracts \(count == 1 ? "is" : "are") not over"
         case .balance(let balance): "the balance is \(balance), and not zero"
         case .retained(let day): "the contact data has to be kept until \(day)"
         }

@@ -112,11 +112,14 @@ struct ConsignorRoutes: Routes {
         ) { decision in
             let consignor = try await decision.load(Consignor.self, stamp.id)
             persons = [stamp.id] + (try Consignor.existing(consignor.state).absorbed)
-            var inCustody = 0
+            var ties = Consignor.Ties()
             for person in persons {
-                inCustody += try await decision.holders(kind: ClaimKind.custody, prefix: person.claimed + "/").count
+                ties.inCustody += try await decision.holders(kind: ClaimKind.custody, prefix: person.claimed + "/").count
+                ties.contracts += try await decision.holders(
+                    kind: ClaimKind.consignorContract, prefix: Contract.prefix(of: person)
+                ).count
             }
-            let events = try Consignor.erase(intent, inCustody: inCustody, days, stamp, consignor.state)
+            let events = try Consignor.erase(intent, ties, days, stamp, consignor.state)
             decision.append(events, to: consignor)
             guard !events.isEmpty else { return }
             for person in persons.dropFirst() {

@@ -256,10 +256,19 @@ enum Contract: Aggregate {
 
     // MARK: - Storage
 
+    /// How the claims of a consignor's open contracts begin.
+    static func prefix(of consignor: UUID) -> String {
+        TypeID(prefix: Consignor.prefix, uuid: consignor).description + "/"
+    }
+
     static func claims(before: State, after: State) -> [Claim] {
         let held = Set(before?.heldItems ?? []), wanted = Set(after?.heldItems ?? [])
         var claims = held.subtracting(wanted).map { Claim.release(kind: ClaimKind.contractItem, value: $0.claimed) }
         claims += wanted.subtracting(held).map { .take(kind: ClaimKind.contractItem, value: $0.claimed) }
+        if before?.openOf != after?.openOf {
+            if let over = before?.openOf { claims.append(.release(kind: ClaimKind.consignorContract, value: over)) }
+            if let open = after?.openOf { claims.append(.take(kind: ClaimKind.consignorContract, value: open)) }
+        }
         if before == nil, let number = after?.number {
             claims.append(.take(kind: ClaimKind.contractNumber, value: number))
         }
@@ -287,6 +296,8 @@ extension Contract: StoredAggregate {}
 
 extension ContractRecord {
     fileprivate var heldItems: [UUID] { stage.isOpen ? items.map(\.item.itemID) : [] }
+
+    fileprivate var openOf: String? { stage.isOpen ? Contract.prefix(of: consignorID) + id.claimed : nil }
 }
 
 extension ContractTerms {

@@ -8,6 +8,7 @@ enum ClaimRefusal: Refusal {
     case alreadyImported
     case consignorNumberTaken
     case itemsInCustody
+    case contractsOpen
     case locationCodeTaken(String)
     case itemOnContract
     case itemUnderContract
@@ -29,6 +30,7 @@ enum ClaimRefusal: Refusal {
             case (ClaimKind.importItem, _), (ClaimKind.importListing, _): .alreadyImported
             case (ClaimKind.consignorNumber, _): .consignorNumberTaken
             case (ClaimKind.custody, true): .itemsInCustody
+            case (ClaimKind.consignorContract, true): .contractsOpen
             default: .other(kind: kind)
             }
     }
@@ -42,6 +44,7 @@ enum ClaimRefusal: Refusal {
         case .alreadyImported: "already_imported"
         case .consignorNumberTaken: "number_taken"
         case .itemsInCustody: "items_in_custody"
+        case .contractsOpen: "contracts_open"
         case .locationCodeTaken: "location_code_taken"
         case .itemOnContract, .itemUnderContract: "item_on_contract"
         case .contractNumberTaken: "number_taken"
@@ -58,6 +61,7 @@ enum ClaimRefusal: Refusal {
         case .alreadyImported: "the variant was imported already"
         case .consignorNumberTaken: "another consignor has this number"
         case .itemsInCustody: "the shop has things of the consignor"
+        case .contractsOpen: "a contract of the consignor is not over"
         case .locationCodeTaken(let code): "another open location has the code \(code.quoted)"
         case .itemOnContract: "an item is on another contract"
         case .itemUnderContract: "the item is on a contract: take it off, or end that first"
@@ -73,7 +77,9 @@ enum ClaimRefusal: Refusal {
         case .itemAlreadyListed: "/item_id"
         case .consignorNumberTaken, .contractNumberTaken: "/number"
         case .itemOnContract: "/items"
-        case .itemHasOpenListing, .itemSold, .alreadyImported, .itemsInCustody, .itemUnderContract, .other: nil
+        case .itemHasOpenListing, .itemSold, .alreadyImported, .itemsInCustody, .contractsOpen, .itemUnderContract,
+            .other:
+            nil
         }
     }
 }

@@ -68,6 +68,8 @@ enum ClaimKind {
     static let custody = "custody"
     /// `<item uuid>`, held by the contract that the item is on, until that is over.
     static let contractItem = "contract_item"
+    /// `<consignor id>/<contract uuid>`, held by the contract until it is over.
+    static let consignorContract = "consignor_contract"
     /// A shop's number of a contract, held by the contract.
     static let contractNumber = "contract_number"
     /// `["<category>","<brand>","<condition>"]/<item uuid>`, held by a sold item of which these are known.

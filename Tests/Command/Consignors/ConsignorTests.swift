@@ -147,9 +147,10 @@ private func update(_ intent: Consignor.Update, _ state: Consignor.State) throws
             ]
         )
         .when { state throws(Consignor.Refused) in
-            try Consignor.erase(erase, inCustody: 2, calendar, mine, state)
+            try Consignor.erase(erase, .init(inCustody: 2, contracts: 1), calendar, mine, state)
         }
-        .refuses(.notErasable([.itemsInCustody(2), .balance(pln(1)), .retained(until: "2026-03-10")]))
+        .refuses(
+            .notErasable([.itemsInCustody(2), .contractsOpen(1), .balance(pln(1)), .retained(until: "2026-03-10")]))
     }
 
     @Test func `a retention ends with its last day, in the tenant's time zone`() {
@@ -160,7 +161,7 @@ private func update(_ intent: Consignor.Update, _ state: Consignor.State) throws
         for (time, isOver) in [("2026-03-09T22:30:00Z", false), ("2026-03-09T23:30:00Z", true)] {
             let now = Stamp(id: jan, at: Timestamp(rfc3339: time)!)
             let state = Consignor.fold(events)
-            let erased = try? Consignor.erase(erase, inCustody: 0, calendar, now, state)
+            let erased = try? Consignor.erase(erase, .init(), calendar, now, state)
             #expect((erased != nil) == isOver, "\(time)")
         }
     }
@@ -169,7 +170,7 @@ private func update(_ intent: Consignor.Update, _ state: Consignor.State) throws
         let declared = fact(.taxDeclared(.init(tax: ["tax_number": "1"])), at: days(-400))
         Given(Consignor.self, [fact(.registered(registered)), declared])
             .when { state throws(Consignor.Refused) in
-                try Consignor.erase(erase, inCustody: 0, calendar, mine, state)
+                try Consignor.erase(erase, .init(), calendar, mine, state)
             }
             .then(
                 fact(
@@ -188,7 +189,7 @@ private func update(_ intent: Consignor.Update, _ state: Consignor.State) throws
         ] {
             Given(Consignor.self, events)
                 .when { state throws(Consignor.Refused) in
-                    try Consignor.erase(erase, inCustody: 0, calendar, mine, state)
+                    try Consignor.erase(erase, .init(), calendar, mine, state)
                 }
                 .then(
                     fact(
@@ -211,7 +212,10 @@ private func update(_ intent: Consignor.Update, _ state: Consignor.State) throws
         #expect(Consignor.claims(before: nil, after: before) == [.take(kind: "consignor_number", value: "K-1")])
         #expect(
             Consignor.claims(before: before, after: Consignor.fold([erased], from: before))
-                == [.absent(kind: "custody", prefix: "01890a5d-ac96-774b-bcce-b302099a8059/")])
+                == [
+                    .absent(kind: "custody", prefix: "01890a5d-ac96-774b-bcce-b302099a8059/"),
+                    .absent(kind: "consignor_contract", prefix: "consignor_01h455vb4pex5vsknk084sn02s/"),
+                ])
     }
 
     @Test func `the state reads back as it was written`() throws {

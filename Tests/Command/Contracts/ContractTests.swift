@@ -250,16 +250,20 @@ private func fact(_ event: ContractEvent, at time: Timestamp = noon) -> Contract
         Given(Contract.self, active).when(remove(held)).refuses(.itemHeld)
     }
 
-    @Test func `items are held until the contract is over`() {
+    @Test func `items are held, and the consignor is, until the contract is over`() {
         let open = Contract.fold(active), ended = Contract.fold(active + [fact(.terminated(.init(reason: "x")))])
+        let consignor = "consignor_01h455vb4pex5vsknk084sn02t/01890a5d-ac96-774b-bcce-b302099a8059"
         #expect(
             Contract.claims(before: nil, after: open) == [
-                .take(kind: ClaimKind.contractItem, value: itemID.uuidString.lowercased())
+                .take(kind: "contract_item", value: itemID.uuidString.lowercased()),
+                .take(kind: "consignor_contract", value: consignor),
             ])
         #expect(
             Contract.claims(before: open, after: ended) == [
-                .release(kind: ClaimKind.contractItem, value: itemID.uuidString.lowercased())
+                .release(kind: "contract_item", value: itemID.uuidString.lowercased()),
+                .release(kind: "consignor_contract", value: consignor),
             ])
+        #expect(Contract.claims(before: Contract.fold([drafted]), after: Contract.fold([drafted, set])).isEmpty)
     }
 
     @Test func `state is stored and read back`() throws {

@@ -114,10 +114,11 @@ struct ConsignorRoutes: Routes {
             persons = [stamp.id] + (try Consignor.existing(consignor.state).absorbed)
             var ties = Consignor.Ties()
             for person in persons {
-                ties.inCustody += try await decision.holders(kind: ClaimKind.custody, prefix: person.claimed + "/").count
-                ties.contracts += try await decision.holders(
-                    kind: ClaimKind.consignorContract, prefix: Contract.prefix(of: person)
-                ).count
+                let custody = try await decision.holders(kind: ClaimKind.custody, prefix: person.claimed + "/")
+                let contracts = try await decision.holders(
+                    kind: ClaimKind.consignorContract, prefix: Contract.prefix(of: person))
+                ties.inCustody += custody.count
+                ties.contracts += contracts.count
             }
             let events = try Consignor.erase(intent, ties, days, stamp, consignor.state)
             decision.append(events, to: consignor)

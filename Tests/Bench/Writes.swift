@@ -7,7 +7,8 @@ struct Writes: Sendable {
     let peer: Peer
     let plan: Plan
 
-    private var script: String {
+    /// - Parameter isKeyed: whether each has an idempotency key of its own, as those of careful clients have.
+    private func script(isKeyed: Bool) -> String {
         """
         local tenants = \(Instance.tenants)
         local number = math.random(1, 1000000000)
@@ -15,6 +16,7 @@ struct Writes: Sendable {
         request = function()
             number = number + 1
             headers["Closter-Tenant"] = "bench-" .. (number % tenants)
+            \(isKeyed ? #"headers["Idempotency-Key"] = "bench-" .. number"# : "")
             local body = '{"title":"Nordhem coat ' .. number .. '","condition":"good","brand":"Nordhem","category":"Coats","size":"38","description":"Worn a few times, cleaned and checked. The seams are firm, the lining is whole, all buttons are there.","photos":["https://cdn.example.com/1.jpg"],"attributes":{"tags":["second-hand"]}}'
             return wrk.format("POST", "/v1/items", headers, body)
         end
@@ -22,10 +24,10 @@ struct Writes: Sendable {
     }
 
     /// What was acknowledged must be in the log afterwards.
-    func post() async throws -> Wrk.Result {
+    func post(isKeyed: Bool = false) async throws -> Wrk.Result {
         let before = try await instance.head()
         let result = try await Wrk(instance: instance).run(
-            "post.lua", script, url: instance.command, connections: 64, seconds: plan.seconds)
+            "post.lua", script(isKeyed: isKeyed), url: instance.command, connections: 64, seconds: plan.seconds)
         let appended = try await instance.head() - before
         guard appended >= result.requests else {
             throw Failure("\(result.requests) intents were acknowledged, and the log has \(appended) more events")
@@ -42,6 +44,7 @@ struct Writes: Sendable {
             },
             { try await peer.inserts(seconds: plan.seconds) },
             { try await peer.insertsWithNotify(seconds: plan.seconds) },
+            { try await post(isKeyed: true).rate },
         ])
         let lag = try await instance.settled() / .seconds(1)
         return [
@@ -51,6 +54,9 @@ struct Writes: Sendable {
                 note: "p50 \(Table.number(results.map(\.p50).median)) ms; projected \(Table.number(lag)) s after it"),
             Row(
                 "  the same", ours: rates[0], unit: "/s", theirs: rates[2], peer: "pgbench insert + NOTIFY"),
+            Row(
+                "  the same, each with an Idempotency-Key", ours: rates[3], unit: "/s", theirs: rates[0],
+                peer: "without"),
             Row("  its p99", ours: results.map(\.p99).median, unit: "ms", near: 50, reach: 25, isLessBetter: true),
         ]
     }

@@ -55,7 +55,7 @@ enum Contract: Aggregate {
         case unknown
         case stage(ContractStatus)
         case notReady([RuleOutcome])
-        case currency(Currency, not: Currency)
+        case currency(String, Currency, not: Currency)
         case itemUnknown(Int)
         case itemNotConsignors(Int)
         case itemTwice(Int)
@@ -90,7 +90,7 @@ enum Contract: Aggregate {
     ) throws(Refused) -> [Event] {
         let contract = try existing(state)
         guard contract.stage == .draft || contract.stage == .signed else { throw .stage(contract.stage) }
-        try check(intent.moneys, terms)
+        try check(intent.moneys, in: "/terms", terms)
         guard contract.versions.last?.terms != intent else { return [] }
         return stamp.facts(.termsSet(ContractTermsSet(terms: intent)))
     }
@@ -106,7 +106,7 @@ enum Contract: Aggregate {
         guard contract.stage != .expired else { throw .stage(.expired) }
         var new: [ContractItem] = []
         for (index, item) in intent.enumerated() {
-            try check(item.moneys, terms)
+            try check(item.moneys, in: "/items/\(index)", terms)
             guard let record = items[item.itemID], !record.isDeleted else { throw .itemUnknown(index) }
             guard record.titleHolder == .consignor, let owner = record.consignorID,
                 owner == contract.consignorID || absorbed.contains(owner)
@@ -124,7 +124,7 @@ enum Contract: Aggregate {
     ) throws(Refused) -> [Event] {
         let contract = try open(state)
         guard let known = contract[intent.itemID] else { throw .itemNotOn }
-        try check(intent.moneys, terms)
+        try check(intent.moneys, in: "", terms)
         guard known.item != intent else { return [] }
         try checkFree(item)
         return stamp.facts(.itemChanged(intent))
@@ -188,7 +188,7 @@ enum Contract: Aggregate {
     ) throws(Refused) -> [Event] {
         let contract = try open(state)
         guard contract.stage == .active || contract.stage == .expired else { throw .stage(contract.stage) }
-        try check(intent.terms.moneys, terms)
+        try check(intent.terms.moneys, in: "/terms", terms)
         let from = intent.effectiveFrom ?? stamp.at
         guard from >= stamp.at else { throw .effectiveInPast }
         guard from <= stamp.at + horizon else { throw .effectiveTooFar }
@@ -249,9 +249,11 @@ enum Contract: Aggregate {
         return contract
     }
 
-    private static func check(_ moneys: [Money], _ terms: Listing.Terms) throws(Refused) {
-        guard let other = moneys.first(where: { $0.currency != terms.currency }) else { return }
-        throw .currency(other.currency, not: terms.currency)
+    private static func check(
+        _ moneys: [PlacedMoney], in pointer: String, _ terms: Listing.Terms
+    ) throws(Refused) {
+        guard let other = moneys.first(where: { $0.money.currency != terms.currency }) else { return }
+        throw .currency("\(pointer)\(other.pointer)/currency", other.money.currency, not: terms.currency)
     }
 
     // MARK: - Storage
@@ -300,15 +302,34 @@ extension ContractRecord {
     fileprivate var openOf: String? { stage.isOpen ? Contract.prefix(of: consignorID) + id.claimed : nil }
 }
 
+/// An amount, and where it stands in what it is part of.
+private struct PlacedMoney {
+    var pointer: String
+    var money: Money
+}
+
 extension ContractTerms {
     /// Every amount in them.
-    var moneys: [Money] {
-        tiers.map(\.from) + fees.map(\.amount) + [minimumPrice, minimumPayout, earlyWithdrawalFee].compactMap(\.self)
+    fileprivate var moneys: [PlacedMoney] {
+        let single = [
+            ("/minimum_price", minimumPrice), ("/minimum_payout", minimumPayout),
+            ("/early_withdrawal_fee", earlyWithdrawalFee),
+        ]
+        return tiers.moneys + fees.enumerated().map { .init(pointer: "/fees/\($0)/amount", money: $1.amount) }
+            + single.compactMap { pointer, money in money.map { .init(pointer: pointer, money: $0) } }
     }
 }
 
 extension ContractItem {
-    var moneys: [Money] { (tiers ?? []).map(\.from) + [minimumPrice].compactMap(\.self) }
+    fileprivate var moneys: [PlacedMoney] {
+        (tiers ?? []).moneys + (minimumPrice.map { [.init(pointer: "/minimum_price", money: $0)] } ?? [])
+    }
+}
+
+extension [SplitTier] {
+    fileprivate var moneys: [PlacedMoney] {
+        enumerated().map { .init(pointer: "/tiers/\($0)/from", money: $1.from) }
+    }
 }
 
 extension Contract.Refused {
@@ -337,7 +358,7 @@ extension Contract.Refused {
         case .unknown: "there is no such contract"
         case .stage(let status): "the contract is \(status.rawValue)"
         case .notReady: "the contract is not ready: see each rule"
-        case .currency(let currency, let expected): "amounts are in \(expected), not in \(currency)"
+        case .currency(_, let currency, let expected): "amounts are in \(expected), not in \(currency)"
         case .itemUnknown: "there is no such item"
         case .itemNotConsignors: "the item is not this consignor's"
         case .itemTwice: "the item is named twice"
@@ -354,6 +375,7 @@ extension Contract.Refused {
 
     var pointer: String? {
         switch self {
+        case .currency(let pointer, _, _): pointer
         case .itemUnknown(let index), .itemNotConsignors(let index), .itemTwice(let index): "/items/\(index)/item_id"
         case .effectiveInPast, .effectiveTooFar: "/effective_from"
         case .notLater, .untilTooFar: "/until"

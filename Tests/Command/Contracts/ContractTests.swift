@@ -55,12 +55,37 @@ private func fact(_ event: ContractEvent, at time: Timestamp = noon) -> Contract
             .thenState { $0?.stage == .draft && $0?.version == 3 && $0?.itemIDs == [itemID] }
     }
 
-    @Test func `amounts are in the tenant's currency`() {
-        var foreign = terms
-        foreign.minimumPrice = Money(amount: 1, currency: euro)
+    @Test func `amounts are in the tenant's currency, and it is said which one is not`() {
+        func expect(_ pointer: String, _ change: (inout ContractTerms) -> Void) {
+            var foreign = terms
+            change(&foreign)
+            Given(Contract.self, [drafted])
+                .when { state throws(Contract.Refused) in try Contract.setTerms(foreign, warsaw, stamp, state) }
+                .refuses(.currency(pointer, euro, not: zloty))
+        }
+        let cent = Money(amount: 1, currency: euro)!
+        expect("/terms/minimum_price/currency") { $0.minimumPrice = cent }
+        expect("/terms/minimum_payout/currency") { $0.minimumPayout = cent }
+        expect("/terms/early_withdrawal_fee/currency") { $0.earlyWithdrawalFee = cent }
+        expect("/terms/tiers/1/from/currency") { $0.tiers[1].from = cent }
+        expect("/terms/fees/0/amount/currency") { $0.fees = [ContractFee(name: "photos", amount: cent)] }
+        #expect(
+            Contract.Refused.currency("/terms/tiers/1/from/currency", euro, not: zloty).pointer
+                == "/terms/tiers/1/from/currency")
+
+        let other = UUID(bits: 7)
         Given(Contract.self, [drafted])
-            .when { state throws(Contract.Refused) in try Contract.setTerms(foreign, warsaw, stamp, state) }
-            .refuses(.currency(euro, not: zloty))
+            .when { state throws(Contract.Refused) in
+                let new = [ContractItem(itemID: itemID), ContractItem(itemID: other, minimumPrice: cent)]
+                return try Contract.addItems(new, items, warsaw, stamp, state)
+            }
+            .refuses(.currency("/items/1/minimum_price/currency", euro, not: zloty))
+        Given(Contract.self, [drafted, added])
+            .when { state throws(Contract.Refused) in
+                let item = ContractItem(itemID: itemID, tiers: [SplitTier(from: cent, percent: 50)])
+                return try Contract.changeItem(item, of: nil, warsaw, stamp, state)
+            }
+            .refuses(.currency("/tiers/0/from/currency", euro, not: zloty))
     }
 
     @Test func `an item is its consignor's, and named once`() {

@@ -57,13 +57,16 @@ struct Trimmer: Sendable {
             """, generation, ages.checkpoints)
     }
 
-    /// Of whichever generations, also of those that are gone. Those of one transaction go together.
+    /// Of whichever generations, also of those that are gone; from the oldest on, those of one transaction together.
     func trimChanges() async throws(PostgresError) {
         let sql = SQL(
             """
             DELETE FROM \(shard.table("changes")) c
-            USING (SELECT xid FROM \(shard.table("changes")) ORDER BY xid LIMIT $2) old
-            WHERE c.xid = old.xid AND c.changed_at < clock_timestamp() - make_interval(secs => $1)
+            USING (
+                SELECT xid FROM \(shard.table("changes"))
+                WHERE changed_at < clock_timestamp() - make_interval(secs => $1) ORDER BY xid LIMIT $2
+            ) old
+            WHERE c.xid = old.xid
             """, [ages.changes.seconds, portion])
         while try await pool.execute([sql]).first?.affected ?? 0 >= portion {}
     }

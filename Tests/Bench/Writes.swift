@@ -12,11 +12,12 @@ struct Writes: Sendable {
         """
         local tenants = \(Instance.tenants)
         local number = math.random(1, 1000000000)
+        local run = os.time()
         local headers = { ["Authorization"] = "Bearer \(instance.token)", ["Content-Type"] = "application/json" }
         request = function()
             number = number + 1
             headers["Closter-Tenant"] = "bench-" .. (number % tenants)
-            \(isKeyed ? #"headers["Idempotency-Key"] = "bench-" .. number"# : "")
+            \(isKeyed ? #"headers["Idempotency-Key"] = run .. "-" .. number"# : "")
             local body = '{"title":"Nordhem coat ' .. number .. '","condition":"good","brand":"Nordhem","category":"Coats","size":"38","description":"Worn a few times, cleaned and checked. The seams are firm, the lining is whole, all buttons are there.","photos":["https://cdn.example.com/1.jpg"],"attributes":{"tags":["second-hand"]}}'
             return wrk.format("POST", "/v1/items", headers, body)
         end

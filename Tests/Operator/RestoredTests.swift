@@ -153,15 +153,7 @@ import Testing
     /// Writes that come before the partition would keep it from being made.
     @Test func `of an old backup has a partition for today before anything is written`() async throws {
         try await Self.withScene { scene in
-            try await scene.administrator.simple(
-                """
-                DO $$ DECLARE name text; BEGIN
-                    FOR name IN SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'main.outcomes'::regclass
-                                AND inhrelid <> 'main.outcomes_default'::regclass LOOP
-                        EXECUTE 'DROP TABLE ' || name;
-                    END LOOP;
-                END $$
-                """)
+            try await scene.administrator.dropOutcomePartitions()
             #expect(await closter(["restored"], environment: scene.environment).status == 0)
             let today = try await scene.administrator.query(
                 """

@@ -90,3 +90,18 @@ public struct TestDatabase: Sendable {
         }
     }
 }
+
+extension PostgresConnection {
+    /// As it is where nobody has made any for long: what is written goes to the default one.
+    public func dropOutcomePartitions() async throws {
+        try await simple(
+            """
+            DO $$ DECLARE name text; BEGIN
+                FOR name IN SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'main.outcomes'::regclass
+                            AND inhrelid <> 'main.outcomes_default'::regclass LOOP
+                    EXECUTE 'DROP TABLE ' || name;
+                END LOOP;
+            END $$
+            """)
+    }
+}

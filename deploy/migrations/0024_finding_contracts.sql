@@ -1,7 +1,7 @@
 -- Contracts are found by their consignor where a consignor is to be erased, and by the ids of their items.
 
 -- Whoever has a contract that is not over is not erased: contracts claim their consignors. Those that there are claim them
--- here, spelt as the command service spells it (Contract.prefix).
+-- here, spelt as the command service spells it (Contract.claimPrefix).
 SET ROLE closter_append;
 INSERT INTO main.claims (tenant_id, kind, value, category, stream_id, position)
 SELECT a.tenant_id, 'consignor_contract', (a.state ->> 'consignor_id') || '/' || a.stream_id, a.category, a.stream_id,

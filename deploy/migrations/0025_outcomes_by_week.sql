@@ -46,9 +46,10 @@ $$;
 REVOKE ALL ON FUNCTION main.rotate_outcomes_at(date, int, int) FROM PUBLIC;
 
 -- Makes the partitions of outcomes for the days to come and drops those that are past their 90 days.
--- Anyone who may append may ask for it; it does nothing twice.
+-- Anyone who may append may ask for it; it does nothing twice. Whoever reads outcomes for long (a dump) does not hold up
+-- writes behind it: it gives up after a second, and is asked again within the hour, for a week.
 CREATE OR REPLACE FUNCTION main.rotate_outcomes(ahead int DEFAULT 7, keep int DEFAULT 90) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s'
 AS $$
 BEGIN
     PERFORM main.rotate_outcomes_at((clock_timestamp() AT TIME ZONE 'UTC')::date, ahead, keep);

@@ -242,7 +242,7 @@ enum Consignor: Aggregate {
         }
         if let after, after.status == .erased, before?.status != .erased {
             claims.append(.absent(kind: ClaimKind.custody, prefix: after.id.claimed + "/"))
-            claims.append(.absent(kind: ClaimKind.consignorContract, prefix: Contract.prefix(of: after.id)))
+            claims.append(.absent(kind: ClaimKind.consignorContract, prefix: Contract.claimPrefix(of: after.id)))
         }
         return claims
     }

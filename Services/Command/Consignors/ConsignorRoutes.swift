@@ -116,7 +116,7 @@ struct ConsignorRoutes: Routes {
             for person in persons {
                 let custody = try await decision.holders(kind: ClaimKind.custody, prefix: person.claimed + "/")
                 let contracts = try await decision.holders(
-                    kind: ClaimKind.consignorContract, prefix: Contract.prefix(of: person))
+                    kind: ClaimKind.consignorContract, prefix: Contract.claimPrefix(of: person))
                 ties.inCustody += custody.count
                 ties.contracts += contracts.count
             }

@@ -259,7 +259,7 @@ enum Contract: Aggregate {
     // MARK: - Storage
 
     /// How the claims of a consignor's open contracts begin.
-    static func prefix(of consignor: UUID) -> String {
+    static func claimPrefix(of consignor: UUID) -> String {
         TypeID(prefix: Consignor.prefix, uuid: consignor).description + "/"
     }
 
@@ -299,7 +299,7 @@ extension Contract: StoredAggregate {}
 extension ContractRecord {
     fileprivate var heldItems: [UUID] { stage.isOpen ? items.map(\.item.itemID) : [] }
 
-    fileprivate var openOf: String? { stage.isOpen ? Contract.prefix(of: consignorID) + id.claimed : nil }
+    fileprivate var openOf: String? { stage.isOpen ? Contract.claimPrefix(of: consignorID) + id.claimed : nil }
 }
 
 /// An amount, and where it stands in what it is part of.

@@ -32,7 +32,7 @@ struct Housekeeping: Service {
 
 enum DatabaseHealth {
     /// The version of the schema that this program is written for.
-    static let schema = 25
+    static let schema = 26
 
     static func check(_ pool: PostgresPool) async -> HealthOutcome {
         do {

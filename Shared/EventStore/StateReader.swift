@@ -16,20 +16,15 @@ public struct StoredState: Sendable, Equatable {
     }
 }
 
-/// An outcome that a key led to.
-public struct StoredOutcome: Sendable {
-    public var receipt: Receipt
-    public var fingerprint: [UInt8]
-    public var commandID: UUID
-}
-
 /// Reads what decisions are made from: operational tables, claims, outcomes. Row-level security keeps each read to the
 /// tenant.
 public struct StateReader: Sendable {
     private let pool: PostgresPool
+    private let outcomes: OutcomeReader
 
     public init(pool: PostgresPool) {
         self.pool = pool
+        outcomes = OutcomeReader(pool: pool)
     }
 
     /// The state of a stream; nil where it does not exist.
@@ -116,20 +111,7 @@ public struct StateReader: Sendable {
 
     /// The outcome under a key, however old it is.
     public func outcome(_ tenant: TenantID, key: String) async throws(PostgresError) -> StoredOutcome? {
-        let rows = try await pool.query(
-            """
-            SELECT category, stream_id, version, position, first_position, recorded_at, fingerprint, command_id
-            FROM main.outcomes WHERE tenant_id = \(tenant.uuid) AND key = \(key)
-            """, tenant: tenant.uuid)
-        guard let row = rows.first else { return nil }
-        return StoredOutcome(
-            receipt: Receipt(
-                stream: StreamID(category: try row.decode(0, as: String.self), id: try row.decode(1, as: UUID.self)),
-                version: try row.decode(2, as: Int64.self), position: try row.decode(3, as: Int64.self),
-                firstPosition: try row.decode(4, as: Int64?.self),
-                recordedAt: Timestamp(try row.decode(5, as: PostgresTimestamp.self))),
-            fingerprint: try row.decode(6, as: PostgresBytes.self).bytes,
-            commandID: try row.decode(7, as: UUID.self))
+        try await outcomes.outcome(tenant, key: key)
     }
 
     /// Types and positions of an intent's events, for an answer that is given again.

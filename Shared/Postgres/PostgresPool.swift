@@ -47,13 +47,16 @@ public final class PostgresPool: Sendable {
     ///   - tenant: whose rows may be seen; nil: none of a tenant's.
     ///   - deadline: the `statement_timeout`, and the time after which the caller is answered in any case (half a
     ///     second later if the server is silent).
+    ///   - isCancellable: false: it is answered for others as well, whatever becomes of the task that asks.
     /// - Throws: `.server`, `.deadlineExceeded`, `.cancelled` (at once; the server is told), `.poolWaitExceeded`,
     ///   `.connectionFailed`, `.connectionLost` (after several attempts), `.closed`.
     public func query(
-        _ sql: SQL, tenant: UUID? = nil, lane: Lane = .fast, deadline: Duration? = nil
+        _ sql: SQL, tenant: UUID? = nil, lane: Lane = .fast, deadline: Duration? = nil, isCancellable: Bool = true
     ) async throws(PostgresError) -> Rows {
         let request = request(.read, [sql], tenant, deadline)
-        guard let rows = try await submit(request, lane).get().last else { throw .unanswered }
+        guard let rows = try await submit(request, lane, isCancellable: isCancellable).get().last else {
+            throw .unanswered
+        }
         return rows
     }
 

@@ -87,7 +87,7 @@ final class ShardFollower: Sendable {
     func look(isGone: Bool = false) async throws(PostgresError) -> ShardView? {
         let rows = try await pool.query(
             """
-            SELECT s.epoch, main.head(), g.projection, g.generation, g.table_name,
+            SELECT s.epoch, (SELECT main.head()), g.projection, g.generation, g.table_name,
                    coalesce((SELECT max(c.position) FROM main.checkpoints c
                              WHERE c.projection = g.projection AND c.generation = g.generation), 0)
             FROM closter.shards s LEFT JOIN main.generations g ON g.status = 'live'

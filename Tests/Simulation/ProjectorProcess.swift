@@ -85,7 +85,7 @@ final class ProjectorProcess: SimulatedProcess {
             } then: { [self] result in
                 do {
                     let batch = try batch(after: position, try result.get())
-                    tail.took(batch)
+                    tail.took(batch, isFull: batch.events.count >= Self.limit)
                     bus.publish(batch)
                 } catch {
                     tail.failed()

@@ -58,7 +58,7 @@ final class ReaderProcess: SimulatedProcess {
             [self] result in
             do {
                 let batch = try EventBatch(after: position, try result.get(), tailedAt: server.time)
-                tail.took(batch)
+                tail.took(batch, isFull: batch.events.count >= 3)
                 window.append(batch)
             } catch {
                 if let gap = error as? LogGap { world.violated(.tail, "\(name): \(gap)") }

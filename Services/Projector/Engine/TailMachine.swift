@@ -10,6 +10,11 @@ struct TailMachine {
         case pause(Duration)
     }
 
+    /// So many events at once come while thousands are written in a second: what comes next is gathered for a moment, because
+    /// each read costs every projection a batch, a commit and a ring.
+    private static let dense = 16..<250
+    private static let gathering = Duration.milliseconds(10)
+
     private var failures = 0
     private var pause: Duration?
     private var isDry = false
@@ -27,9 +32,11 @@ struct TailMachine {
         return wanted.map { .read(after: $0) } ?? .awaitDemand
     }
 
-    mutating func took(_ batch: EventBatch) {
+    /// - Parameter isFull: there is more, which nothing holds up.
+    mutating func took(_ batch: EventBatch, isFull: Bool) {
         failures = 0
         isDry = batch.isEmpty
+        if !isFull, Self.dense.contains(batch.events.count) { pause = Self.gathering }
     }
 
     /// 50 ms, doubled with each failure, at most 5 s.

@@ -7,6 +7,7 @@ import Postgres
 /// A reader of the log that never looks back, as a live feed is: the tail as it is, on a window of its own. It checks
 /// that what it has passed is still what it saw.
 final class ReaderProcess: SimulatedProcess {
+    private static let limit = 3
     private var tail = TailMachine()
     private var window = LogWindow(LogWindow.Bounds(events: 8), readAhead: 8)
     private var bell = Flag()
@@ -54,11 +55,13 @@ final class ReaderProcess: SimulatedProcess {
                 }
             }
         }
-        server.ask(connection, "reads after \(position)", { [server] _ in .success(server.read(after: position, 3)) }) {
+        server.ask(
+            connection, "reads after \(position)", { [server] _ in .success(server.read(after: position, Self.limit)) }
+        ) {
             [self] result in
             do {
                 let batch = try EventBatch(after: position, try result.get(), tailedAt: server.time)
-                tail.took(batch, isFull: batch.events.count >= 3)
+                tail.took(batch, isFull: batch.events.count >= Self.limit)
                 window.append(batch)
             } catch {
                 if let gap = error as? LogGap { world.violated(.tail, "\(name): \(gap)") }

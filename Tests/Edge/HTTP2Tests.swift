@@ -183,7 +183,7 @@ import Testing
     @Test func `a client that takes nothing is given up`() async throws {
         let (ends, ended) = AsyncStream.makeStream(of: Void.self)
         var limits = TransportLimits()
-        limits.idleTime = .milliseconds(100)
+        limits.idleTime = .seconds(3)
         try await serve(limits: limits) { router in
             router.get("/large") { _, _ in
                 Response(
@@ -282,7 +282,7 @@ import Testing
 
     @Test func `a connection that rests is told to go`() async throws {
         var limits = TransportLimits()
-        limits.idleTime = .milliseconds(100)
+        limits.idleTime = .seconds(3)
         try await serve(limits: limits) { client in
             #expect(try await client.answer(client.ask("GET", "/livez")).status == "200")
             try await client.untilClosed()

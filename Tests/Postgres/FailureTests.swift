@@ -143,8 +143,8 @@ import Testing
     @Test func `a frozen server is given up, and found again when it thaws`() async throws {
         try await withCluster { cluster in
             var settings = PoolConfiguration()
-            settings.defaultDeadline = .milliseconds(500)
-            settings.silence = .milliseconds(500)
+            settings.defaultDeadline = .seconds(2)
+            settings.silence = .seconds(2)
             var configuration = try PostgresConfiguration(url: cluster.url())
             configuration.connectTimeout = .seconds(1)
             try await withPool(configuration, settings) { pool in

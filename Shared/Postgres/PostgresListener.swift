@@ -104,7 +104,7 @@ final class ListenerMailbox: Sendable {
         var waiting: UnsafeContinuation<PostgresListener.Event?, Never>?
         var isFinished = false
     }
-    private static let capacity = 1024
+    static let capacity = 1024
     private let state = Mutex(State())
 
     func put(_ event: PostgresListener.Event) {

@@ -14,7 +14,8 @@ public struct StoredOutcome: Sendable {
 /// one. A statement for each key, with its tenant set, took as long as a third of the write that it came before.
 ///
 /// Of those who wait, the first does the look for all of them, and hands on to the first of those who came meanwhile: there
-/// is no task but theirs. A failure is everybody's.
+/// is no task but theirs. A failure is everybody's who is in that look. However many they are, all are in the next one, so
+/// that nobody waits for more than two looks, each with the deadline of a read: also where the database is away.
 final class OutcomeReader: Sendable {
     private struct Asker {
         var tenant: UUID
@@ -32,8 +33,6 @@ final class OutcomeReader: Sendable {
         var isLooking = false
         var askers: [Asker] = []
     }
-
-    private static let mostAtOnce = 64
 
     private let pool: PostgresPool
     private let state = Mutex(State())
@@ -74,10 +73,9 @@ final class OutcomeReader: Sendable {
 
     private func handOn() {
         let next = state.withLock { state -> [Asker] in
-            let next = Array(state.askers.prefix(Self.mostAtOnce))
-            state.askers.removeFirst(next.count)
-            state.isLooking = !next.isEmpty
-            return next
+            defer { state.askers = [] }
+            state.isLooking = !state.askers.isEmpty
+            return state.askers
         }
         next.first?.waiter.resume(returning: .looking(Array(next.dropFirst())))
     }
@@ -91,7 +89,11 @@ final class OutcomeReader: Sendable {
                 FROM main.outcomes_of(\(tenants), \(keys))
                 """, isCancellable: false)
             var results = [Result<StoredOutcome?, PostgresError>](repeating: .success(nil), count: keys.count)
-            for row in rows { results[try row.decode(0, as: Int.self) - 1] = .success(try Self.outcome(row)) }
+            for row in rows {
+                let ordinal = try row.decode(0, as: Int.self)
+                // What makes no sense under one key is not the others' affair.
+                results[ordinal - 1] = Result { () throws(PostgresError) in try Self.outcome(row) }
+            }
             return results
         } catch {
             return keys.map { _ in .failure(error) }

@@ -17,7 +17,8 @@ public struct StoredState: Sendable, Equatable {
 }
 
 /// Reads what decisions are made from: operational tables, claims, outcomes. Row-level security keeps each read to the
-/// tenant.
+/// tenant, but for outcomes: those are looked up for many tenants at once, by a function that finds a key with its tenant
+/// only.
 public struct StateReader: Sendable {
     private let pool: PostgresPool
     private let outcomes: OutcomeReader

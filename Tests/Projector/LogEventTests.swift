@@ -65,10 +65,14 @@ import Testing
             }
             #expect(try await reader.read(after: 0, .init(events: 7, bytes: 1 << 20)).last == 7)
             #expect(try await reader.read(after: 7, .init(events: 7, bytes: 1)).last == 8)
-            let few = try await reader.read(after: 0, .init(events: 50, bytes: 1000)).events.count
-            #expect((2..<49).contains(few))
+            let limit = LogReader.Limit(events: 50, bytes: 1000)
+            let few = try await reader.read(after: 0, limit)
+            #expect((2..<49).contains(few.events.count))
+            #expect(limit.mayHaveCut(few))
             #expect(try await reader.read(after: 50, .init(events: 7, bytes: 1 << 20)).isEmpty)
-            let all = try await reader.read(after: 0, .init(events: 100, bytes: 1 << 20))
+            let large = LogReader.Limit(events: 100, bytes: 1 << 20)
+            let all = try await reader.read(after: 0, large)
+            #expect(!large.mayHaveCut(all))
             #expect(all.events.map(\.payload) == story.events.map(\.payload))
             #expect(all.events.map(\.requestedAt) == story.events.map(\.requestedAt))
             #expect(all.events.map(\.version) == story.events.map(\.version))

@@ -42,6 +42,7 @@ final class ProjectorProcess: SimulatedProcess {
 
     override func begin() {
         requests = 1
+        tail = .simulated(in: world)
         bus = EventBus(window: Self.window, demand: demand.set)
         runTail()
         run(.connect)
@@ -59,7 +60,6 @@ final class ProjectorProcess: SimulatedProcess {
     override func forget() {
         bell = Flag()
         demand = Flag()
-        tail = TailMachine()
         runner = RunnerMachine(RetryPolicy(limit: Self.limit), standbyInterval: .milliseconds(100))
         tailing = nil
         leading = nil
@@ -78,7 +78,9 @@ final class ProjectorProcess: SimulatedProcess {
         switch tail.next(bus.wanted) {
         case .awaitDemand: wait(for: demand) { [self] in runTail() }
         case .awaitBell: wait(for: bell) { [self] in runTail() }
-        case .pause(let duration): later(duration.inMicroseconds) { [self] in runTail() }
+        case .pause(let duration):
+            if duration == TailMachine.gathering { world.meet(.gathered) }
+            later(duration.inMicroseconds) { [self] in runTail() }
         case .read(let position):
             reading(tailing, { [self] in tailing = $0 }, "tails after \(position)") { [server] in
                 server.read(after: position, Self.limit)
@@ -317,5 +319,12 @@ final class ProjectorProcess: SimulatedProcess {
             write.result = landed
             write.waiter?(landed)
         }
+    }
+}
+
+extension TailMachine {
+    /// The product's, or one to which two are many.
+    static func simulated(in world: World) -> TailMachine {
+        world.isGathering ? TailMachine(dense: 2..<4) : TailMachine()
     }
 }

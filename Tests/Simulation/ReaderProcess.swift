@@ -18,13 +18,13 @@ final class ReaderProcess: SimulatedProcess {
     var position: Int64 { Int64(seen.count) }
 
     override func begin() {
+        tail = .simulated(in: world)
         run()
         guard server.sabotage != .noPolls else { return }
         every(100_000) { [self] in bell.set() }
     }
 
     override func forget() {
-        tail = TailMachine()
         window = LogWindow(LogWindow.Bounds(events: 8), readAhead: 8)
         bell = Flag()
         connection = nil

@@ -14,9 +14,13 @@ final class World {
     private(set) var violation: Violation?
     /// What the run has been through.
     private(set) var met: Set<Encounter> = []
+    /// Whether tails gather what comes two at a time: in a fifth of the seeds, without a throw of the dice, so that the
+    /// pinned ones go the way they went.
+    let isGathering: Bool
 
     init(seed: UInt64, isTraced: Bool) {
         chance = Chance(seed: seed)
+        isGathering = seed % 5 == 4
         trace = isTraced ? [] : nil
     }
 
@@ -59,7 +63,7 @@ enum Encounter: CaseIterable {
     // The server's.
     case answerLost, arrivedLate, frozenLeaderEnded
     // The projector's.
-    case pipelined, recalled, behind, fenced, poisoned, parked, steppedDown
+    case gathered, pipelined, recalled, behind, fenced, poisoned, parked, steppedDown
 }
 
 /// A promise that was not kept.

@@ -8,6 +8,10 @@ actor LogReader {
         var events: Int
         /// As stored, compressed; the first event comes whatever its size.
         var bytes: Int
+
+        /// Whether more may lie behind the batch. What is stored of it is no larger than it is, and the event that was cut off
+        /// is a small part of the limit.
+        func mayHaveCut(_ batch: EventBatch) -> Bool { batch.events.count >= events || batch.bytes >= bytes / 2 }
     }
 
     /// The longest a statement may take.

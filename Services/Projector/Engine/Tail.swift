@@ -27,7 +27,7 @@ struct Tail: Sendable {
             case .read(let position):
                 do {
                     let batch = try await reader.read(after: position, limit)
-                    machine.took(batch, isFull: batch.events.count >= limit.events)
+                    machine.took(batch, isFull: limit.mayHaveCut(batch))
                     bus.publish(batch)
                 } catch {
                     if Task.isCancelled { break }

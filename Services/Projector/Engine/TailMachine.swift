@@ -10,14 +10,16 @@ struct TailMachine {
         case pause(Duration)
     }
 
-    /// So many events at once come while thousands are written in a second: what comes next is gathered for a moment, because
-    /// each read costs every projection a batch, a commit and a ring.
-    private static let dense = 16..<250
-    private static let gathering = Duration.milliseconds(10)
+    static let gathering = Duration.milliseconds(10)
 
+    private let dense: Range<Int>
     private var failures = 0
     private var pause: Duration?
     private var isDry = false
+
+    /// - Parameter dense: so many events at once come while much is written: what comes next is gathered for a moment, because
+    ///   each read costs every projection a batch, a commit and a ring.
+    init(dense: Range<Int> = 16..<250) { self.dense = dense }
 
     /// - Parameter wanted: where to read on; nil while no reader wants more.
     mutating func next(_ wanted: Int64?) -> Step {
@@ -36,7 +38,7 @@ struct TailMachine {
     mutating func took(_ batch: EventBatch, isFull: Bool) {
         failures = 0
         isDry = batch.isEmpty
-        if !isFull, Self.dense.contains(batch.events.count) { pause = Self.gathering }
+        if !isFull, dense.contains(batch.events.count) { pause = Self.gathering }
     }
 
     /// 50 ms, doubled with each failure, at most 5 s.

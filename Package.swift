@@ -96,7 +96,7 @@ let package = Package(
         shared("Documents", ["EventSourcing", "Events", "JSON"]),
 
         // Shared: the database, the outside and the process.
-        shared("Postgres", ["CLibpq", deque, logging]),
+        shared("Postgres", ["CLibpq", "COpenSSL", deque, logging]),
         shared("EventStore", ["EventSourcing", "JSON", "Postgres", deque, logging]),
         shared("Photos", ["EventSourcing", nioPosix, system]),
         shared("PersonalData", ["EventSourcing", "JSON", "Postgres", crypto]),
@@ -160,7 +160,7 @@ let package = Package(
             tests("Events", ["Events", "EventSourcing", "JSON"], resources: [.copy("Fixtures")]),
             tests("Documents", ["Documents", "EventSourcing", "Events", "JSON"]),
             tests("Photos", ["EventSourcing", "Photos", "TestSupport"]),
-            tests("Postgres", ["Postgres", "TestSupport", logging]),
+            tests("Postgres", ["COpenSSL", "Postgres", "TestSupport", logging]),
             tests(
                 "PersonalData", ["EventSourcing", "JSON", "PersonalData", "Postgres", "TestSupport", crypto, logging]),
             tests("Database", ["EventSourcing", "EventStore", "Postgres", "TestSupport", logging]),

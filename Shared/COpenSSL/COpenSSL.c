@@ -1,6 +1,7 @@
 #include "COpenSSL.h"
 
 #include <openssl/bio.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/sha.h>
@@ -16,6 +17,10 @@ _Static_assert(closter_ssl_wants_write == SSL_ERROR_WANT_WRITE, "");
 _Static_assert(closter_ssl_has_ended == SSL_ERROR_ZERO_RETURN, "");
 _Static_assert(closter_alpn_chosen == SSL_TLSEXT_ERR_OK, "");
 _Static_assert(closter_alpn_refused == SSL_TLSEXT_ERR_ALERT_FATAL, "");
+
+// MARK: The process
+
+void closter_ssl_stays(void) { (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL); }
 
 // MARK: Errors
 

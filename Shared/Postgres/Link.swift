@@ -1,4 +1,5 @@
 import CLibpq
+import COpenSSL
 import Glibc
 
 /// Owns one connection of libpq. Knows the wire, nothing of requests.
@@ -53,6 +54,8 @@ final class Link: @unchecked Sendable {
     }
 
     private static func start(_ options: [(keyword: String, value: String)]) -> OpaquePointer? {
+        // Before libpq uses it: this thread may still be connecting while the process exits.
+        closter_ssl_stays()
         // libpq copies the texts before it returns.
         let texts = options.map { (strdup($0.keyword), strdup($0.value)) }
         defer { for (keyword, value) in texts { free(keyword); free(value) } }

@@ -5,11 +5,10 @@ import CLibpq
 public struct PostgresConfiguration: Sendable, CustomStringConvertible, CustomDebugStringConvertible {
     /// The whole time that one attempt to connect may take, over all hosts.
     public var connectTimeout: Duration = .seconds(5)
-    /// Idle time before TCP keepalive probes, on both ends; three lost probes end the connection.
+    /// Idle time before TCP keepalive probes, on both ends; three lost probes end the connection, and so do sent bytes that
+    /// stay unacknowledged for as long.
     public var keepalivesIdle: Duration = .seconds(10)
     public var keepalivesInterval: Duration = .seconds(3)
-    /// How long sent bytes may stay unacknowledged before the kernel gives the connection up.
-    public var tcpUserTimeout: Duration = .seconds(10)
     public var applicationName = "closter"
     /// Run-time parameters of every session (`lock_timeout`, `search_path`, …).
     public var runtimeParameters: [String: String] = [:]
@@ -75,6 +74,10 @@ public struct PostgresConfiguration: Sendable, CustomStringConvertible, CustomDe
             + "user: \(user ?? "-"), password: \(options["password"] == nil ? "none" : "redacted"))"
     }
     public var debugDescription: String { description }
+
+    /// Where it is set, Linux asks this time alone, and not how many probes were lost: a shorter one would end the connection
+    /// with the first of them, which a machine that is held up for a moment loses.
+    private var tcpUserTimeout: Duration { keepalivesIdle + keepalivesInterval * 3 }
 
     /// What libpq is given: values that parsing of results relies on come last and win.
     var connectionOptions: [(keyword: String, value: String)] {

@@ -126,6 +126,18 @@ import Testing
         }
     }
 
+    @Test func `both ends give a silent one up after three lost probes, not after the first`() async throws {
+        try await withConnection { connection in
+            let row = try await connection.query(
+                """
+                SELECT current_setting('tcp_keepalives_idle')::int + 3 * current_setting('tcp_keepalives_interval')::int,
+                    current_setting('tcp_user_timeout')::int
+                """)[0]
+            #expect(try row.decode(0, as: Int.self) == 19)
+            #expect(try row.decode(1, as: Int.self) == 19_000, "milliseconds")
+        }
+    }
+
     @Test func `COPY is refused without hanging`() async throws {
         try await withConnection { connection in
             #expect(await postgresError { try await connection.query("COPY pg_class TO STDOUT") } != nil)

@@ -1,7 +1,7 @@
 #ifndef COPENSSL_H
 #define COPENSSL_H
 
-// What the edge uses of OpenSSL, declared here instead of by OpenSSL's own headers: those bring parts of the C library, which
+// What is used of OpenSSL, declared here instead of by OpenSSL's own headers: those bring parts of the C library, which
 // would then be this module's to Swift, and unknown where the C library alone is imported. COpenSSL.c includes both, so that
 // a declaration that differs does not compile.
 
@@ -10,6 +10,12 @@
 
 typedef struct ssl_st SSL;
 typedef struct ssl_ctx_st SSL_CTX;
+
+// MARK: The process
+
+// What OpenSSL has for the whole process is not freed when that exits: threads that are still connecting would use what is
+// gone, and crash it. To be called before anything else of OpenSSL; once or often.
+void closter_ssl_stays(void);
 
 // MARK: Errors
 

@@ -51,6 +51,7 @@ final class TLSContext: @unchecked Sendable {
             let problem = ConfigurationError.Problem(key: key, message: "\(what): \(TLSFailure.taken())")
             if !problems.contains(problem) { problems.append(problem) }
         }
+        closter_ssl_stays()
         guard let context = closter_ssl_context() else {
             attempt("CLOSTER_TLS_CERTIFICATE", "OpenSSL cannot begin") { false }
             return nil

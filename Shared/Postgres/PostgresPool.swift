@@ -40,6 +40,11 @@ public final class PostgresPool: Sendable {
         }
     }
 
+    /// A connection of one's own to the same database, which is none of the pool's.
+    public func connection() async throws(PostgresError) -> PostgresConnection {
+        try await PostgresConnection.connect(configuration, logger: logger)
+    }
+
     /// Runs one read. It may travel with others and be run again when a neighbour fails or a connection is lost, so it
     /// must have no effects.
     ///

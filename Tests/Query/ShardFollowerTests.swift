@@ -90,6 +90,25 @@ import Testing
         }
     }
 
+    @Test func `in another session it goes by what is there, also where that is less`() async throws {
+        try await withFollower { follower, log in
+            try await log.checkpoint(.items, from: 0, to: 7)
+            #expect(await follower.reached(7, by: .items, within: .seconds(60)))
+            // As a crash leaves it that has lost what was committed last.
+            try await log.connection.simple("UPDATE main.checkpoints SET position = 5 WHERE position = 7")
+            try await follower.look()
+            #expect(follower.view?.generations[.items]?.checkpoint == 7)
+            _ = try await log.connection.query(
+                """
+                SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE datname = current_database() AND query LIKE '%main.generations%' AND pid <> pg_backend_pid()
+                """)
+            try await eventually("what was lost is known") {
+                follower.view?.generations[.items]?.checkpoint == 5
+            }
+        }
+    }
+
     @Test func `a generation that went live a batch behind is waited for`() async throws {
         try await withFollower { follower, log in
             try await log.checkpoint(.items, from: 0, to: 9)

@@ -87,11 +87,12 @@ struct DocumentRoutes: Sendable {
     private func read(
         _ subject: ReadSubject, _ visibility: Visibility, _ tenant: Tenant, _ request: Request, _ body: @escaping Body
     ) async throws -> (Answer?, Standpoint) {
+        let flip = hot.flip
         if let switching = resource.switching {
             let use = switches.use(switching.resource, of: (tenant.id, tenant.slug), id: subject.id)
             if use != .projections { return try await tables(use, switching.table, subject, tenant, request, body) }
         }
-        if resource.isKept { return try await kept(subject, visibility, tenant, request, body) }
+        if resource.isKept { return try await kept(subject, visibility, tenant, request, since: flip, body) }
         let (answer, standpoint, _) = try await projected(tenant, request, body)
         return (answer, standpoint)
     }
@@ -115,7 +116,8 @@ struct DocumentRoutes: Sendable {
 
     /// Reads from projections, together with whoever asks for the same at the same time.
     private func kept(
-        _ subject: ReadSubject, _ visibility: Visibility, _ tenant: Tenant, _ request: Request, _ body: Body
+        _ subject: ReadSubject, _ visibility: Visibility, _ tenant: Tenant, _ request: Request, since flip: Int,
+        _ body: Body
     ) async throws -> (Answer?, Standpoint) {
         let key = HotKey(
             tenant: tenant.id, visibility: visibility,
@@ -125,7 +127,8 @@ struct DocumentRoutes: Sendable {
             // Who asks for a position must not get what was read before it was reached, and who wants a new read not
             // somebody else's.
             mayJoin: request.headers[.closterAfter] == nil
-                && !(request.headers[.cacheControl].map(HotRequest.refusesKept) ?? false)
+                && !(request.headers[.cacheControl].map(HotRequest.refusesKept) ?? false),
+            since: flip
         ) {
             try await projected(tenant, request, body)
         }

@@ -25,8 +25,9 @@ final class HotAnswers: HotReads {
     private let listings: HotLane
     /// Those two among them: to look for one by the projection's name takes longer than all that it is asked.
     private let lanes: [Projection: HotLane]
-    /// The snapshot up to which changes have been taken in, and when it was asked for.
-    private let seen = Mutex<(snapshot: String, at: ContinuousClock.Instant)?>(nil)
+    private let seen = Mutex<Seen?>(nil)
+    /// How often another side was made to answer.
+    private let flips = Atomic<Int>(0)
     let counts = Counts()
 
     final class Counts: Sendable {
@@ -34,6 +35,15 @@ final class HotAnswers: HotReads {
         let missed = Atomic<Int>(0)
         let dropped = Atomic<Int>(0)
         let lost = Atomic<Int>(0)
+    }
+
+    /// Up to where changes have been taken in.
+    private struct Seen {
+        var snapshot: String
+        var at: ContinuousClock.Instant
+        /// Where it was taken. Another session may be another server's, to which the snapshot means nothing.
+        var session: Int
+        var backend: Int32
     }
 
     /// - Parameter bytes: 0 keeps nothing.
@@ -100,11 +110,16 @@ final class HotAnswers: HotReads {
 
     // MARK: Keeping
 
+    /// To be taken before the switches are asked, and given to `kept`.
+    var flip: Int { flips.load(ordering: .sequentiallyConsistent) }
+
     /// What was read, once for all who ask for it at the same time; kept, if it may be.
     ///
-    /// - Parameter read: gives the answer, where it stands and the generation that it was read from.
+    /// - Parameters:
+    ///   - flip: as it was before the switches said that projections answer.
+    ///   - read: gives the answer, where it stands and the generation that it was read from.
     func kept(
-        _ key: HotKey, _ subject: HotSubject, mayJoin: Bool,
+        _ key: HotKey, _ subject: HotSubject, mayJoin: Bool, since flip: Int,
         read: () async throws -> (Answer?, Standpoint, Generation)
     ) async throws -> (Answer?, Standpoint) {
         guard let lane = lanes[subject.projection] else {
@@ -113,10 +128,11 @@ final class HotAnswers: HotReads {
         }
         var generation: Int32?
         let kept = try await store.value(
-            key, subject, mayJoin: mayJoin,
+            // While changes are not known, nothing that is made is for others.
+            key, subject, mayJoin: mayJoin && lane.state.isCurrent(at: .now),
             isCurrent: {
                 let state = lane.state
-                return state.isCurrent(at: .now) && state.generation == generation
+                return state.isCurrent(at: .now) && state.generation == generation && flip == self.flip
             },
             make: {
                 let (answer, standpoint, readFrom) = try await read()
@@ -139,11 +155,18 @@ final class HotAnswers: HotReads {
     /// - Parameters:
     ///   - view: what readers go by.
     ///   - started: when it was looked at.
-    func follow(_ view: ShardView, since started: ContinuousClock.Instant) async throws(PostgresError) {
-        let prior = seen.withLock { seen in seen.flatMap { started - $0.at < Self.memory ? $0.snapshot : nil } }
-        let rows = try await pool.query(
-            "SELECT seen, projection, tenants, ids FROM main.changes_after(\(prior)::pg_snapshot)", lane: .fast,
-            deadline: .seconds(2))
+    ///   - session: where it was looked at.
+    func follow(
+        _ view: ShardView, since started: ContinuousClock.Instant, in session: ShardSession.Opened
+    ) async throws(PostgresError) {
+        let prior = seen.withLock { seen in
+            seen.flatMap { $0.session == session.number && started - $0.at < Self.memory ? $0 : nil }
+        }
+        let rows = try await session.connection.query(
+            """
+            SELECT seen, projection, tenants, ids, pg_backend_pid()
+            FROM main.changes_after(\(prior?.snapshot)::pg_snapshot)
+            """, deadline: .seconds(2))
         var changes: [HotChange] = []
         for row in rows {
             guard let name = row[1], let projection = Projection(rawValue: name) else { continue }
@@ -151,11 +174,15 @@ final class HotAnswers: HotReads {
                 changes.append(HotChange(projection: projection, tenant: TenantID(tenant), id: id))
             }
         }
+        guard let first = rows.first else { throw PostgresError(.decoding, "changes come with a snapshot") }
+        // Behind a pooler one session may be several of the server's.
+        let backend = try first.decode(4, as: Int32.self)
         // Without an earlier snapshot nobody can say what has changed.
-        if prior == nil { store.dropAll() } else { store.drop(changes) }
+        if prior?.backend == backend { store.drop(changes) } else { store.dropAll() }
         counts.dropped.wrappingAdd(changes.count, ordering: .relaxed)
-        let latest = try rows.first?.decode(0, as: String.self)
-        seen.withLock { $0 = latest.map { ($0, started) } }
+        let latest = Seen(
+            snapshot: try first.decode(0), at: started, session: session.number, backend: backend)
+        seen.withLock { $0 = latest }
         for generation in view.generations.values {
             guard let lane = lanes[generation.projection] else { continue }
             if lane.adopt(generation.number, epoch: view.epoch) { store.dropAll(of: generation.projection) }
@@ -172,5 +199,8 @@ final class HotAnswers: HotReads {
     }
 
     /// Another side answers from now on.
-    func switched() { store.dropAll() }
+    func switched() {
+        flips.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        store.dropAll()
+    }
 }

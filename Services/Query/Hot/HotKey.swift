@@ -9,7 +9,8 @@ struct HotKey: Hashable, Sendable {
     let visibility: Visibility
     /// Whether the client takes gzip.
     let takesGzip: Bool
-    /// Path and query as they were sent: another spelling is another key, never another answer.
+    /// Path and query as they were sent: another spelling is another key, never another answer. Byte by byte: Swift calls
+    /// texts equal that PostgreSQL tells apart, and one would be answered with what was found for the other.
     let target: String
     /// Made once: a key is looked up in more than one place.
     private let digest: Int
@@ -18,16 +19,25 @@ struct HotKey: Hashable, Sendable {
         self.tenant = tenant
         self.visibility = visibility
         self.takesGzip = takesGzip
+        var target = target
+        target.makeContiguousUTF8()
         self.target = target
         var hasher = Hasher()
         hasher.combine(tenant)
         hasher.combine(visibility == .full)
         hasher.combine(takesGzip)
-        hasher.combine(target)
+        target.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
         digest = hasher.finalize()
     }
 
+    static func == (one: HotKey, other: HotKey) -> Bool {
+        one.digest == other.digest && one.tenant == other.tenant && one.visibility == other.visibility
+            && one.takesGzip == other.takesGzip && one.target.utf8.elementsEqual(other.target.utf8)
+    }
+
     func hash(into hasher: inout Hasher) { hasher.combine(digest) }
+
+    var bytes: Int { target.utf8.count }
 
     /// One of `count` shards.
     func shard(of count: Int) -> Int { Int(UInt(bitPattern: digest) >> 32) % count }

@@ -18,18 +18,20 @@ struct HotShard {
         let bytes: Int
         var hits: UInt8 = 0
         var isMain = false
+        /// Where it stands among those that show the same row.
+        var place = 0
 
         init(_ key: HotKey, _ entry: HotEntry) {
             self.key = key
             self.entry = entry
-            bytes = entry.bytes
+            bytes = entry.bytes + key.bytes
         }
     }
 
     private let limit: Int
     private var nodes: [HotKey: Node] = [:]
     /// Who shows which rows, by what a change names: projection and tenant, then the row; nil for lists.
-    private var shown: [HotSubject: [UUID?: [HotKey]]] = [:]
+    private var shown: [HotSubject: [UUID?: [Node]]] = [:]
     private var small: Deque<Node> = []
     private var main: Deque<Node> = []
     private var smallBytes = 0
@@ -54,11 +56,11 @@ struct HotShard {
 
     mutating func insert(_ entry: HotEntry, for key: HotKey) {
         // One answer must not cost hundreds of others.
-        guard entry.bytes <= limit / 8 else { return }
-        if let known = nodes[key] { remove(known) }
         let node = Node(key, entry)
+        guard node.bytes <= limit / 8 else { return }
+        if let known = nodes[key] { remove(known) }
         nodes[key] = node
-        shown[Self.owner(entry.subject), default: [:]][entry.subject.id, default: []].append(key)
+        show(node, entry.subject)
         node.isMain = ghosts.contains(key.hashValue)
         if node.isMain {
             main.append(node)
@@ -73,19 +75,17 @@ struct HotShard {
 
     mutating func drop(_ change: HotChange) {
         let owner = HotSubject(projection: change.projection, tenant: change.tenant)
-        guard let rows = shown[owner] else { return }
         if let id = change.id {
-            remove(rows[id])
-            remove(rows[nil])
+            vacate(shown[owner]?.removeValue(forKey: id))
+            vacate(shown[owner]?.removeValue(forKey: nil))
+            if shown[owner]?.isEmpty == true { shown[owner] = nil }
         } else {
-            for keys in rows.values { remove(keys) }
+            vacateAll(of: owner)
         }
     }
 
     mutating func dropAll(of projection: Projection) {
-        for (owner, rows) in shown where owner.projection == projection {
-            for keys in rows.values { remove(keys) }
-        }
+        for owner in shown.keys where owner.projection == projection { vacateAll(of: owner) }
     }
 
     // MARK: Inside
@@ -94,20 +94,42 @@ struct HotShard {
         HotSubject(projection: subject.projection, tenant: subject.tenant)
     }
 
-    private mutating func remove(_ keys: [HotKey]?) {
-        for key in keys ?? [] { if let node = nodes[key] { remove(node) } }
+    private mutating func show(_ node: Node, _ subject: HotSubject) {
+        node.place = shown[Self.owner(subject)]?[subject.id]?.count ?? 0
+        shown[Self.owner(subject), default: [:]][subject.id, default: []].append(node)
+    }
+
+    /// The last of those that show the same row takes its place: there may be thousands.
+    private mutating func hide(_ node: Node, _ subject: HotSubject) {
+        let owner = Self.owner(subject)
+        guard let last = shown[owner]?[subject.id]?.popLast() else { return }
+        if last !== node {
+            last.place = node.place
+            shown[owner]?[subject.id]?[node.place] = last
+        }
+        guard shown[owner]?[subject.id]?.isEmpty == true else { return }
+        shown[owner]?.removeValue(forKey: subject.id)
+        if shown[owner]?.isEmpty == true { shown[owner] = nil }
     }
 
     private mutating func remove(_ node: Node) {
         guard let entry = node.entry else { return }
+        hide(node, entry.subject)
+        vacate(node)
+    }
+
+    private mutating func vacateAll(of owner: HotSubject) {
+        for nodes in (shown.removeValue(forKey: owner) ?? [:]).values { vacate(nodes) }
+    }
+
+    private mutating func vacate(_ nodes: [Node]?) { for node in nodes ?? [] { vacate(node) } }
+
+    /// Leaves its place in the queue behind.
+    private mutating func vacate(_ node: Node) {
         node.entry = nil
         nodes[node.key] = nil
         vacant += 1
         if node.isMain { mainBytes -= node.bytes } else { smallBytes -= node.bytes }
-        let owner = Self.owner(entry.subject)
-        shown[owner]?[entry.subject.id]?.removeAll { $0 == node.key }
-        if shown[owner]?[entry.subject.id]?.isEmpty == true { shown[owner]?[entry.subject.id] = nil }
-        if shown[owner]?.isEmpty == true { shown[owner] = nil }
     }
 
     private mutating func evict() {

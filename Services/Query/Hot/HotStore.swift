@@ -39,6 +39,9 @@ final class HotStore: Sendable {
         }
     }
 
+    /// How many wait for an answer that somebody else has asked for.
+    var waiting: Int { fills.waiting }
+
     func find(_ key: HotKey) -> HotEntry? { shard(key).state.withLock { $0.find(key) } }
 
     func drop(_ changes: [HotChange]) {
@@ -69,12 +72,16 @@ final class HotStore: Sendable {
         _ key: HotKey, _ subject: HotSubject, mayJoin: Bool, isCurrent: () -> Bool,
         make: () async throws -> (Value, HotEntry?)
     ) async throws -> Value {
-        while mayJoin {
+        // What was overtaken by a change is no answer for others. Who has been refused it twice does not go on waiting in line.
+        for _ in 0..<(mayJoin ? 2 : 0) {
             switch fills.join(key, subject) {
             case .lead(let fill): return try await lead(fill, key, isCurrent, make)
             case .wait(let fill):
-                // Whose making failed, or was overtaken by a change: no answer for others.
-                if let value = await fills.outcome(of: fill) as? Value { return value }
+                switch await fills.outcome(of: fill) {
+                case .value(let value): if let value = value as? Value { return value }
+                case .failure(let error): throw error
+                case .nothing: break
+                }
             }
         }
         return try await make().0
@@ -92,7 +99,7 @@ final class HotStore: Sendable {
             }
             return value
         } catch {
-            fills.end(fill, with: nil)
+            fills.fail(fill, with: error)
             throw error
         }
     }

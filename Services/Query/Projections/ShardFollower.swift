@@ -16,6 +16,8 @@ final class ShardFollower: Sendable {
 
     private struct State {
         var view: ShardView?
+        /// In which session it was looked at.
+        var session = 0
         var lastLook: ContinuousClock.Instant?
         var lag = LagGauge()
     }
@@ -23,6 +25,7 @@ final class ShardFollower: Sendable {
     private let shard: String
     private let bell: Bell
     private let pool: PostgresPool
+    private let session: ShardSession
     private let logger: Logger
     private let state = Mutex(State())
     private let waiters = CheckpointWaiters()
@@ -39,6 +42,7 @@ final class ShardFollower: Sendable {
         self.hot = hot
         bell = Bell(channel: Self.channel, poll: poll, database: doorbell, logger: logger)
         self.pool = pool
+        session = ShardSession(pool: pool)
         self.logger = logger
     }
 
@@ -58,6 +62,7 @@ final class ShardFollower: Sendable {
             }
             group.cancelAll()
         }
+        await session.close()
     }
 
     private func lookWhileAwaited() async {
@@ -72,8 +77,9 @@ final class ShardFollower: Sendable {
     private func glance() async {
         let started = clock.now
         do {
-            try await look()
-            if let hot, let view { try await hot.follow(view, since: started) }
+            let session = try await session.open()
+            try await take(session.connection.query(statement, deadline: .seconds(2)), in: session.number)
+            if let hot, let view { try await hot.follow(view, since: started, in: session) }
         } catch {
             hot?.lose()
             if !Task.isCancelled { logger.warning("cannot follow the shard: \(error)") }
@@ -85,14 +91,23 @@ final class ShardFollower: Sendable {
     /// - Parameter isGone: a table of the known view is not there any more, so that nothing of it can be kept.
     @discardableResult
     func look(isGone: Bool = false) async throws(PostgresError) -> ShardView? {
-        let rows = try await pool.query(
-            """
-            SELECT s.epoch, (SELECT main.head()), g.projection, g.generation, g.table_name,
-                   coalesce((SELECT max(c.position) FROM main.checkpoints c
-                             WHERE c.projection = g.projection AND c.generation = g.generation), 0)
-            FROM closter.shards s LEFT JOIN main.generations g ON g.status = 'live'
-            WHERE s.name = \(shard)
-            """, lane: .fast, deadline: .seconds(2))
+        try take(await pool.query(statement, lane: .fast, deadline: .seconds(2)), isGone: isGone)
+    }
+
+    private var statement: SQL {
+        """
+        SELECT s.epoch, (SELECT main.head()), g.projection, g.generation, g.table_name,
+               coalesce((SELECT max(c.position) FROM main.checkpoints c
+                         WHERE c.projection = g.projection AND c.generation = g.generation), 0)
+        FROM closter.shards s LEFT JOIN main.generations g ON g.status = 'live'
+        WHERE s.name = \(shard)
+        """
+    }
+
+    @discardableResult
+    private func take(
+        _ rows: Rows, isGone: Bool = false, in session: Int? = nil
+    ) throws(PostgresError) -> ShardView? {
         guard let first = rows.first else {
             logger.error("there is no such shard in this database")
             return nil
@@ -104,17 +119,20 @@ final class ShardFollower: Sendable {
                 projection: projection, number: try row.decode(3), tableName: try row.decode(4),
                 checkpoint: try row.decode(5))
         }
-        take(view, isGone: isGone)
+        take(view, isGone: isGone, in: session)
         return view
     }
 
-    /// What is known never goes back, save to another epoch: two looks may end in the other order than they began, and a
-    /// generation that has just gone live may be a batch behind the one before it, which stays until it has come as far.
-    private func take(_ view: ShardView, isGone: Bool) {
+    /// What is known never goes back, save to another epoch or in another session, before which the server may have crashed and
+    /// lost it: two looks may end in the other order than they began, and a generation that has just gone live may be a batch
+    /// behind the one before it, which stays until it has come as far.
+    private func take(_ view: ShardView, isGone: Bool, in session: Int?) {
         let now = clock.now
         let current = state.withLock { state in
             var next = view
-            if let known = state.view, known.epoch == view.epoch {
+            let isAnother = session.map { $0 > state.session } ?? false
+            state.session = max(state.session, session ?? 0)
+            if let known = state.view, known.epoch == view.epoch, !isAnother {
                 next.head = max(known.head, view.head)
                 for (projection, generation) in known.generations {
                     guard let live = view.generations[projection] else { continue }

@@ -68,6 +68,36 @@ enum Hot {
         #expect(shard.count == count)
     }
 
+    @Test func `texts that Swift calls equal are different keys`() {
+        var shard = HotShard(limit: 1 << 20)
+        for (one, other) in [("?category=\u{212A}urtki", "?category=Kurtki"), ("?q=caf\u{E9}", "?q=cafe\u{301}")] {
+            #expect(one == other)
+            shard.insert(Hot.entry(Hot.subject(nil)), for: Hot.key(one))
+            #expect(shard.find(Hot.key(one)) != nil)
+            #expect(shard.find(Hot.key(other)) == nil)
+        }
+    }
+
+    @Test func `what is asked for is counted as well as what is answered`() {
+        var shard = HotShard(limit: 100_000)
+        for number in 0..<200 {
+            shard.insert(
+                Hot.entry(Hot.subject(nil)), for: Hot.key("?" + String(repeating: "&", count: 5_000) + "\(number)"))
+            #expect(shard.bytes <= 100_000)
+            #expect(shard.count <= 20)
+        }
+        #expect(shard.count > 10)
+    }
+
+    @Test func `of many that show the same row each can leave`() {
+        var shard = HotShard(limit: 100_000)
+        let coat = UUID()
+        for number in 0..<1_000 { shard.insert(Hot.entry(Hot.subject(coat)), for: Hot.key("coat?\(number)")) }
+        #expect(shard.evicted > 0 && shard.count > 10)
+        shard.drop(Hot.change(coat))
+        #expect(shard.count == 0 && shard.bytes == 0)
+    }
+
     @Test func `a reader of everything does not drive out what many ask for`() {
         var shard = HotShard(limit: 100_000)
         let wanted = (0..<50).map { Hot.key("wanted \($0)") }

@@ -1,5 +1,6 @@
 import Edge
 import Foundation
+import Postgres
 import Synchronization
 import TestSupport
 import Testing
@@ -39,12 +40,12 @@ import Testing
     }
 
     private func ask(
-        _ gate: Gate, mayJoin: Bool = true, isCurrent: Bool = true, fails: Bool = false
+        _ gate: Gate, mayJoin: Bool = true, isCurrent: Bool = true, failure: (any Error)? = nil
     ) async throws -> Int {
         try await store.value(key, Hot.subject(id), mayJoin: mayJoin, isCurrent: { isCurrent }) {
             let number = gate.arrived.withLock { $0 }
             await gate.pass()
-            if fails { throw Broken() }
+            if let failure { throw failure }
             return (number, Hot.entry(Hot.subject(id)))
         }
     }
@@ -94,10 +95,59 @@ import Testing
         #expect(store.find(key) == nil)
     }
 
-    @Test func `a failure is the leader's alone`() async throws {
+    @Test func `a read of a row that has changed is joined by nobody who comes after`() async throws {
+        let (first, second) = (Gate(), Gate())
+        async let leader = ask(first)
+        try await eventually { first.arrived.withLock { $0 } == 1 }
+        store.drop([Hot.change(id)])
+        async let next = ask(second)
+        async let joining = ask(second)
+        try await eventually { second.arrived.withLock { $0 } == 1 }
+        second.open()
+        #expect(try await [next, joining] == [0, 0])
+        #expect(second.arrived.withLock { $0 } == 1)
+        first.open()
+        #expect(try await leader == 0)
+        #expect(store.find(key) != nil)
+    }
+
+    @Test func `while changes are not known nobody waits in line`() async throws {
+        let gates = (0..<2).map { _ in Gate() }
+        let last = Gate()
+        async let first = ask(gates[0], isCurrent: false)
+        try await eventually { gates[0].arrived.withLock { $0 } == 1 }
+        async let second = ask(gates[1], isCurrent: false)
+        async let third = ask(last, isCurrent: false)
+        async let fourth = ask(last, isCurrent: false)
+        gates[0].open()
+        _ = try await first
+        // Of those who were refused one leads the next read, and the others wait for it once more.
+        try await eventually { gates[1].arrived.withLock { $0 } + last.arrived.withLock { $0 } == 1 }
+        gates[1].open()
+        last.open()
+        _ = try await [second, third, fourth]
+        #expect(gates[1].arrived.withLock { $0 } == 1 && last.arrived.withLock { $0 } == 2)
+    }
+
+    @Test func `a database that does not answer is waited for once`() async throws {
+        let gate = Gate()
+        let away = PostgresError(.poolWaitExceeded, "no connection became free in time")
+        let readers = (0..<20).map { _ in Task { try await ask(gate, failure: away) } }
+        try await eventually { gate.arrived.withLock { $0 } == 1 }
+        // All have joined once they have had time to; who comes later fails just so, after a read of his own.
+        try await eventually { gate.arrived.withLock { $0 } == 1 && store.waiting == 19 }
+        gate.open()
+        for reader in readers {
+            let error = await #expect(throws: PostgresError.self) { try await reader.value }
+            #expect(error?.kind == .poolWaitExceeded)
+        }
+        #expect(gate.arrived.withLock { $0 } == 1)
+    }
+
+    @Test func `a failure of another kind is the leader's alone`() async throws {
         let (first, second) = (Gate(), Gate())
         second.open()
-        let leader = Task { try await ask(first, fails: true) }
+        let leader = Task { try await ask(first, failure: Broken()) }
         try await eventually { first.arrived.withLock { $0 } == 1 }
         async let follower = ask(second)
         first.open()

@@ -5,7 +5,7 @@ import Postgres
 /// The one reader of the log for all followers of the process. It reads only while somebody follows.
 struct FeedTail: Sendable {
     static let channel = "closter_main"
-    /// Events of a read.
+    /// Events of a read, which ends earlier where they are large.
     static let batch: Int32 = 500
 
     let feed: Feed
@@ -47,7 +47,9 @@ struct FeedTail: Sendable {
                 while isMore, let end = feed.end {
                     let events = try await read(after: end)
                     try feed.append(events)
-                    isMore = events.count == Int(Self.batch)
+                    isMore =
+                        events.count == Int(Self.batch)
+                        || events.last.map { $0.position < shard.view?.head ?? 0 } ?? false
                 }
             } catch let gap as FeedWindow.Gap {
                 logger.error("the log has a gap: \(gap.expected) is missing before \(gap.found)")

@@ -224,6 +224,25 @@ import Testing
         _ = try feed.join(tenant, filter: .init())
     }
 
+    @Test func `large events are read a few at a time, and all come`() async throws {
+        try await FeedHarness.with { harness in
+            let tenant = TenantID(.version7())
+            try await harness.append(Array(repeating: tenant, count: 5), after: 0)
+            try await harness.administrator.simple(
+                """
+                ALTER TABLE main.events DISABLE TRIGGER USER;
+                UPDATE main.events SET data = jsonb_build_object(
+                    'noise', (SELECT string_agg(md5(position::text || n), '') FROM generate_series(1, 40000) n))
+                """)
+            let few = try await harness.administrator.query("SELECT count(*) FROM main.feed(0, 500)")
+            #expect(try (1...4).contains(few[0].decode(0, as: Int.self)))
+            let received = Received()
+            let task = try harness.follow(tenant, after: 0, received)
+            try await eventually { received.positions == [1, 2, 3, 4, 5] }
+            task.cancel()
+        }
+    }
+
     @Test func `nobody reads the log when nobody follows`() async throws {
         try await FeedHarness.with { harness in
             let tenant = TenantID(.version7())

@@ -33,7 +33,7 @@ public enum QueryService {
             pool: pool,
             keys: PersonKeys(pool: pool, masters: try MasterKeys(file: configuration.masterKeys ?? "")))
         let hot = HotAnswers(
-            bytes: configuration.hotBytes, shard: configuration.shard, poll: configuration.poll, pool: pool)
+            bytes: configuration.hotBytes, shard: configuration.shard, poll: configuration.poll)
         let follower = ShardFollower(
             shard: configuration.shard, poll: configuration.poll, doorbell: configuration.doorbell ? database : nil,
             pool: pool, hot: hot, logger: logger)

@@ -117,7 +117,7 @@ enum TestDatabaseless {
             QueryService.router(
                 pool: pool, follower: follower, feed: Feed(), shard: "main",
                 switches: SwitchFile(path: nil, logger: logger), shadow: Shadow(follower: follower, logger: logger),
-                hot: HotAnswers(bytes: 0, shard: "main", poll: .seconds(1), pool: pool),
+                hot: HotAnswers(bytes: 0, shard: "main", poll: .seconds(1)),
                 consignors: ConsignorReader(
                     pool: pool,
                     keys: PersonKeys(

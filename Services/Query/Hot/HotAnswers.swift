@@ -20,7 +20,6 @@ final class HotAnswers: HotReads {
     let store: HotStore
     private let shard: String
     private let poll: Duration
-    private let pool: PostgresPool
     private let items: HotLane
     private let listings: HotLane
     /// Those two among them: to look for one by the projection's name takes longer than all that it is asked.
@@ -47,11 +46,10 @@ final class HotAnswers: HotReads {
     }
 
     /// - Parameter bytes: 0 keeps nothing.
-    init(bytes: Int, shard: String, poll: Duration, pool: PostgresPool) {
+    init(bytes: Int, shard: String, poll: Duration) {
         store = HotStore(limit: bytes)
         self.shard = shard
         self.poll = poll
-        self.pool = pool
         let (items, listings) = (HotLane(shard: shard), HotLane(shard: shard))
         var lanes = Dictionary(uniqueKeysWithValues: Projection.allCases.map { ($0, HotLane(shard: shard)) })
         (lanes[.items], lanes[.listings]) = (items, listings)
@@ -178,7 +176,7 @@ final class HotAnswers: HotReads {
         // Behind a pooler one session may be several of the server's.
         let backend = try first.decode(4, as: Int32.self)
         // Without an earlier snapshot nobody can say what has changed.
-        if prior?.backend == backend { store.drop(changes) } else { store.dropAll() }
+        if prior?.backend == backend { store.drop(changes) } else { dropAll() }
         counts.dropped.wrappingAdd(changes.count, ordering: .relaxed)
         let latest = Seen(
             snapshot: try first.decode(0), at: started, session: session.number, backend: backend)
@@ -192,10 +190,14 @@ final class HotAnswers: HotReads {
 
     /// What has changed is not known: nothing that is kept may be given.
     func lose() {
-        for lane in lanes.values { lane.close() }
         seen.withLock { $0 = nil }
-        store.dropAll()
+        dropAll()
         counts.lost.wrappingAdd(1, ordering: .relaxed)
+    }
+
+    private func dropAll() {
+        for lane in lanes.values { lane.close() }
+        store.dropAll()
     }
 
     /// Another side answers from now on.

@@ -39,8 +39,8 @@ final class HotLane: Sendable {
         }
     }
 
-    /// Nothing may be relied upon.
-    func close() { mutex.withLock { $0.state.until = nil } }
+    /// Nothing may be relied upon, nor how far it reached: a server that has crashed may have lost some of it.
+    func close() { mutex.withLock { $0 = Standing() } }
 
     /// Answers of another generation, or of another history, are none any more.
     ///
